@@ -1,0 +1,59 @@
+# Two commands: `make book` and `make test`. Everything they need is installed into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CHAPTERS := $(wildcard book/*.ipynb)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Two chapters run at once in the tests, each with one thread; sums then have the same last digit in every run.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lint types layers unit notebooks clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+book: .venv/.book-installed  ## Run every chapter at profile quick and build the pages
+	@start=$$(date +%s); \
+	$(BIN)/genimg run --profile quick && $(BIN)/genimg build && \
+	seconds=$$(($$(date +%s) - start)) && \
+	printf 'make book: %d min %02d s\n' $$((seconds / 60)) $$((seconds % 60))
+
+test: lint types layers unit notebooks  ## Lint, types, import layers, unit tests, doctests, notebooks
+
+lint: .venv/.test-installed  ## Ruff
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/.test-installed  ## Mypy
+	$(BIN)/mypy
+
+layers: .venv/.test-installed  ## Who may import whom
+	$(BIN)/lint-imports
+
+unit: .venv/.test-installed  ## Unit tests and doctests
+	$(BIN)/pytest -n 2
+
+notebooks: .venv/.test-installed  ## Every chapter again, without network, against its stored outputs
+	@test -n "$(CHAPTERS)" || { echo "book/ holds no notebook" >&2; exit 1; }
+	$(ONE_THREAD) PYTHONPATH=tests/offline $(BIN)/pytest --nbval-lax --nbval-current-env -n 2 --dist loadscope $(CHAPTERS)
+
+clean:  ## Remove everything that was built, .venv included
+	rm -rf .venv build _build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A stamp per set of packages: a second run installs nothing.
+.venv/.book-installed: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install -q -e '.[book]'
+	@touch $@
+
+.venv/.test-installed: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install -q -e '.[book,test]'
+	@touch .venv/.book-installed $@
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo "genimg needs Python 3.10 or newer as '$(PYTHON)'; name another one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	{ echo "'$(PYTHON)' cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }

@@ -1,0 +1,43 @@
+"""Where tensors live: `auto`, `cpu` or `cuda`, and how a record names it.
+
+Book: every chapter's set-up cell.
+"""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from genimg.checks import UsageError, choice
+
+
+def pick(name: str | torch.device = "auto") -> torch.device:
+    """The device of that name; `auto` is the first GPU if there is one.
+
+    Raises:
+        UsageError: if `cuda` was asked for and there is none, or the name is unknown.
+
+    Example:
+        >>> pick("cpu")
+        device(type='cpu')
+    """
+    if isinstance(name, torch.device):
+        return name
+    kind, _, index = name.partition(":")
+    choice(kind, "device", ["auto", "cpu", "cuda"])
+    if kind == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device 'cuda' was asked for, but torch sees no GPU here; use --device cpu or auto")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise UsageError(f"device {name!r} was asked for, but there are {torch.cuda.device_count()} GPUs here")
+    return torch.device(name)
+
+
+def describe(device: torch.device | str) -> str:
+    """The device as a record names it: the GPU's product name, or the number of CPU threads and the architecture."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} thread(s), {platform.machine()}"

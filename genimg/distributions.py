@@ -1,0 +1,234 @@
+"""A distribution is anything with `.sample(n)`: data, noise, toy laws, and the image of one under a generator.
+
+Book: 01_generative_models, then everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from genimg.checks import UsageError, at_least, positive
+
+
+class Distribution(Protocol):
+    """What every loop of this package asks of a law: `sample(n)` gives n independent draws, shape (n, …)."""
+
+    def sample(self, n: int) -> Tensor: ...
+
+
+class Gaussian:
+    """N(mean, std² I) on R^dim, the usual law of the latent z.
+
+    Args:
+        dim: dimension of the space.
+        rng: generator; its device is the samples' device.
+        mean: a number or a tensor of shape (dim,).
+        std: standard deviation, above 0.
+
+    Example:
+        >>> Gaussian(3, torch.Generator().manual_seed(0)).sample(5).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(self, dim: int, rng: torch.Generator, mean: float | Tensor = 0.0, std: float = 1.0) -> None:
+        self.dim = at_least(dim, 1, "dim")
+        self.rng = rng
+        self.mean = torch.as_tensor(mean, dtype=torch.float32, device=rng.device)
+        self.std = positive(std, "std")
+
+    def sample(self, n: int) -> Tensor:
+        """(n, dim) float32."""
+        return self.mean + self.std * torch.randn(n, self.dim, generator=self.rng, device=self.rng.device)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density in nats, shape (n,).
+
+        Example:
+            >>> round(float(Gaussian(1, torch.Generator()).log_prob(torch.zeros(1, 1))), 4)  # -log sqrt(2 pi)
+            -0.9189
+        """
+        z = (x - self.mean.to(x)) / self.std
+        return -0.5 * (z**2).sum(1) - self.dim * math.log(self.std * math.sqrt(2 * math.pi))
+
+
+class Empirical:
+    """The empirical law of a data set, (1/N) Σ δ_{x_i}: draws rows with replacement.
+
+    Args:
+        x: (N, …) tensor; it stays where it is, and draws are made on its device.
+        rng: generator on the same device.
+
+    Example:
+        >>> Empirical(torch.tensor([[7.0]]), torch.Generator()).sample(2).tolist()
+        [[7.0], [7.0]]
+    """
+
+    def __init__(self, x: Tensor, rng: torch.Generator) -> None:
+        if len(x) == 0:
+            raise UsageError("Empirical: the data set is empty")
+        if x.device.type != rng.device.type:
+            raise UsageError(f"Empirical: data on {x.device} but rng on {rng.device}; use rng(seed, device)")
+        self.x, self.rng = x, rng
+
+    def sample(self, n: int) -> Tensor:
+        """(n, …): n rows drawn uniformly with replacement."""
+        index = torch.randint(len(self.x), (n,), generator=self.rng, device=self.x.device)
+        return self.x[index]
+
+
+class Pushforward:
+    """G#P_Z: draw z from `latent`, return G(z). No gradient is kept.
+
+    Source: Arjovsky, Chintala & Bottou 2017, section 2; the talk, "Generative approaches".
+
+    Example:
+        >>> Pushforward(lambda z: z + 10, Empirical(torch.zeros(1, 2), torch.Generator())).sample(1).tolist()
+        [[10.0, 10.0]]
+    """
+
+    def __init__(self, G: Callable[[Tensor], Tensor], latent: Distribution) -> None:
+        self.G, self.latent = G, latent
+
+    @torch.no_grad()
+    def sample(self, n: int) -> Tensor:
+        """(n, …): G(z) for n fresh z."""
+        return self.G(self.latent.sample(n))
+
+
+class Mixture:
+    """Σ w_k P_k: the part is drawn first, then the sample.
+
+    Args:
+        parts: distributions with samples of one shape.
+        weights: non-negative numbers, normalised here; equal if None.
+        rng: generator for the choice of the part.
+
+    Raises:
+        UsageError: if there is no part, or the weights do not fit or do not sum to something positive.
+    """
+
+    def __init__(
+        self, parts: Sequence[Distribution], rng: torch.Generator, weights: Sequence[float] | Tensor | None = None
+    ) -> None:
+        w = torch.ones(len(parts)) if weights is None else torch.as_tensor(weights, dtype=torch.float32)
+        if len(parts) == 0 or w.shape != (len(parts),) or bool((w < 0).any()) or not float(w.sum()) > 0:
+            raise UsageError(f"Mixture: need one non-negative weight per part, not all 0; got {len(parts)} parts, {w}")
+        self.parts, self.weights, self.rng = list(parts), w / w.sum(), rng
+
+    def sample(self, n: int) -> Tensor:
+        """(n, …), in random order of the parts."""
+        weights = self.weights.to(self.rng.device)
+        which = torch.multinomial(weights, n, replacement=True, generator=self.rng)
+        counts = torch.bincount(which, minlength=len(self.parts)).tolist()
+        # Grouped by part (one call each), then put back at the places that drew them.
+        drawn = torch.cat([part.sample(k) for part, k in zip(self.parts, counts, strict=True) if k])
+        place = torch.argsort(which, stable=True).to(drawn.device)
+        return torch.empty_like(drawn).index_copy_(0, place, drawn)
+
+
+class GaussianMixture:
+    """Equal-weight mixture of isotropic Gaussians in R^d, with a density: the toy law of mode collapse.
+
+    Args:
+        centres: (k, d).
+        std: common standard deviation.
+        rng: generator.
+    """
+
+    def __init__(self, centres: Tensor, std: float, rng: torch.Generator) -> None:
+        self.centres, self.std, self.rng = centres.float().to(rng.device), positive(std, "std"), rng
+
+    def sample(self, n: int) -> Tensor:
+        """(n, d) float32."""
+        k, d = self.centres.shape
+        which = torch.randint(k, (n,), generator=self.rng, device=self.rng.device)
+        noise = torch.randn(n, d, generator=self.rng, device=self.rng.device)
+        return self.centres[which] + self.std * noise
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density in nats, shape (n,)."""
+        k, d = self.centres.shape
+        square = ((x[:, None] - self.centres.to(x)[None]) ** 2).sum(2) / self.std**2
+        return torch.logsumexp(-0.5 * square, 1) - math.log(k) - d * math.log(self.std * math.sqrt(2 * math.pi))
+
+
+def ring(rng: torch.Generator, modes: int = 8, radius: float = 2.0, std: float = 0.02) -> GaussianMixture:
+    """`modes` Gaussians on a circle.
+
+    Example:
+        >>> law = ring(torch.Generator().manual_seed(0), modes=4, radius=1.0)
+        >>> law.centres.round(decimals=3).abs().tolist()
+        [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+    """
+    angle = 2 * math.pi * torch.arange(at_least(modes, 1, "modes")) / modes
+    return GaussianMixture(radius * torch.stack([angle.cos(), angle.sin()], 1), std, rng)
+
+
+def grid25(rng: torch.Generator, spacing: float = 1.0, std: float = 0.05) -> GaussianMixture:
+    """25 Gaussians on a 5 × 5 grid, the usual test of mode coverage.
+
+    Source: Gulrajani et al. 2017, figure 1b (there with spacing 2 and std 0.02, divided by 2.828).
+    """
+    at = spacing * (torch.arange(5) - 2.0)
+    return GaussianMixture(torch.cartesian_prod(at, at), std, rng)
+
+
+class Uniform:
+    """Uniform law on the box Π [low_i, high_i].
+
+    Args:
+        low, high: tensors of shape (d,), low < high.
+        rng: generator.
+
+    Example:
+        >>> x = Uniform(torch.tensor([0.0]), torch.tensor([2.0]), torch.Generator().manual_seed(0)).sample(100)
+        >>> bool((x >= 0).all() and (x <= 2).all() and x.max() > 1.5)
+        True
+    """
+
+    def __init__(self, low: Tensor, high: Tensor, rng: torch.Generator) -> None:
+        self.low, self.high, self.rng = low.to(rng.device), high.to(rng.device), rng
+        if not bool((self.low < self.high).all()):
+            raise UsageError("Uniform: low must be below high in every coordinate")
+
+    def sample(self, n: int) -> Tensor:
+        """(n, d) float32."""
+        u = torch.rand(n, len(self.low), generator=self.rng, device=self.rng.device)
+        return self.low + (self.high - self.low) * u
+
+
+class Moons:
+    """Two interleaving half circles in R² with Gaussian noise: curved, bimodal, the toy law of chapter 1.
+
+    Args:
+        rng: generator.
+        std: noise.
+
+    Source: the shape of scikit-learn's `make_moons`, drawn here with the caller's generator.
+    """
+
+    def __init__(self, rng: torch.Generator, std: float = 0.1) -> None:
+        self.rng, self.std = rng, positive(std, "std")
+
+    def sample(self, n: int) -> Tensor:
+        """(n, 2) float32."""
+        angle = math.pi * torch.rand(n, generator=self.rng, device=self.rng.device)
+        upper = torch.rand(n, generator=self.rng, device=self.rng.device) < 0.5
+        x = torch.where(upper, angle.cos(), 1 - angle.cos())
+        y = torch.where(upper, angle.sin(), 0.5 - angle.sin())
+        noise = torch.randn(n, 2, generator=self.rng, device=self.rng.device)
+        return torch.stack([x, y], 1) + self.std * noise
+
+    def log_prob(self, x: Tensor, nodes: int = 2000) -> Tensor:
+        """Log-density in nats, shape (n,), by the midpoint rule over the angle (exact to about 1e-6 at std 0.1)."""
+        angle = math.pi * (torch.arange(nodes, dtype=torch.float64, device=x.device) + 0.5) / nodes
+        upper = torch.stack([angle.cos(), angle.sin()], 1)
+        lower = torch.stack([1 - angle.cos(), 0.5 - angle.sin()], 1)
+        square = torch.cdist(x.double(), torch.cat([upper, lower])) ** 2
+        log = torch.logsumexp(-0.5 * square / self.std**2, 1) - math.log(2 * nodes)
+        return (log - math.log(2 * math.pi * self.std**2)).to(x.dtype)

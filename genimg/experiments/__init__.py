@@ -1,0 +1,79 @@
+"""What `genimg train` runs: each experiment measures numbers over seeds and returns them as records.
+
+An experiment is a module with three names: `HELP`, `SIZES` (the constants of each profile, in one visible place) and
+`run`. It prints nothing and writes only below the folder it is given.
+
+Profiles: `quick` is a smoke test of the machinery in seconds; `cpu` is what two cores do in an hour or so; `full` is
+meant for a GPU. A record carries the name of the profile that made it.
+
+Book: 08_scorecard.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from genimg.checks import UsageError, choice
+from genimg.records import Record
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(what, done, total)."""
+
+PROFILES = ("quick", "cpu", "full")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A runnable experiment.
+
+    Attributes:
+        name: as given to `genimg train`.
+        help: one line.
+    """
+
+    name: str
+    help: str
+
+    def run(
+        self,
+        profile: str,
+        seeds: Sequence[int],
+        device: torch.device,
+        out: Path,
+        resume: bool = False,
+        progress: Progress = lambda what, done, total: None,
+    ) -> dict[str, Record]:
+        """Measures every number of the experiment for each seed.
+
+        Args:
+            profile: one of `PROFILES`.
+            seeds: one value of each record per seed.
+            device: where to train.
+            out: folder for checkpoints and trained weights, `out/<name>/…`.
+            resume: go on from checkpoints in `out`; otherwise they are removed first.
+            progress: told how far it is.
+
+        Returns:
+            Records by name; the caller saves them.
+        """
+        choice(profile, "profile", PROFILES)
+        if not seeds:
+            raise UsageError("train: give at least one seed")
+        module = importlib.import_module(f"genimg.experiments.{self.name}")
+        records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
+        return records
+
+
+EXPERIMENTS = {
+    e.name: e
+    for e in (
+        Experiment("theory", "identities of chapters 02 to 04 on random laws: JS, duality, total variation, penalty"),
+        Experiment("modes", "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP"),
+        Experiment("digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo"),
+    )
+}

@@ -1,0 +1,218 @@
+"""How good is an image, a detector, a generator: PSNR, SSIM, areas under curves, mode coverage.
+
+Each number states the convention that papers leave open: the peak and the averaging of a PSNR, the positive class
+and the chance level of an AUPRC.
+
+Book: 04_wgan, 08_scorecard.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genimg.checks import UsageError, choice, positive, same_length
+
+
+def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images") -> float:
+    """Peak signal-to-noise ratio in dB, 10 log10(peak^2 / MSE), larger = nearer; infinite for equal images.
+
+    Args:
+        x: images (n, c, h, w), any number type.
+        y: images of the same shape.
+        peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+        average: "images" = mean of the PSNR of each image; "mse" = PSNR of the mean MSE, as the talk's inpainting
+            tables do. By Jensen's inequality "images" is never below "mse".
+
+    Raises:
+        UsageError: for different shapes, a peak that is not positive, or another `average`.
+
+    Source: the talk, slide "Quantitative results" (its MSE and PSNR columns fit "mse" with peak 255).
+    Book: 08_scorecard.
+
+    Example:
+        Errors of 1/10 everywhere, with peak 1: MSE = 1/100, 20 dB.
+
+        >>> round(psnr(torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.1), peak=1), 3)
+        20.0
+    """
+    x, y = _image_pair(x, y)
+    positive(peak, "peak")
+    mse = (x - y).square().flatten(1).mean(dim=1)
+    if choice(average, "average", ["images", "mse"]) == "mse":
+        mse = mse.mean()
+    return float((10 * torch.log10(peak**2 / mse)).mean())
+
+
+def ssim(x: Tensor, y: Tensor, peak: float) -> float:
+    """Mean structural similarity, in [-1, 1], 1 for equal images.
+
+    With local means m, variances v and covariance v_xy under a Gaussian window (11 x 11, sigma 1.5), the mean over
+    windows inside the image, channels and images of
+    (2 m_x m_y + C1)(2 v_xy + C2) / ((m_x^2 + m_y^2 + C1)(v_x + v_y + C2)), C1 = (0.01 peak)^2, C2 = (0.03 peak)^2.
+
+    Args:
+        x: images (n, c, h, w) with h, w >= 11, any number type.
+        y: images of the same shape.
+        peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+
+    Raises:
+        UsageError: for different shapes, images below 11 x 11, or a peak that is not positive.
+
+    Source: Wang et al., Image quality assessment: from error visibility to structural similarity, 2004, equation (13),
+    per channel. Book: 08_scorecard.
+
+    Example:
+        Two constants, 0 and 1, have no structure to compare: C1 / (1 + C1) = 1 / 10001.
+
+        >>> round(1 / ssim(torch.zeros(1, 1, 11, 11), torch.ones(1, 1, 11, 11), peak=1))
+        10001
+    """
+    x, y = _image_pair(x, y)
+    positive(peak, "peak")
+    if min(x.shape[-2:]) < 11:
+        raise UsageError(f"ssim needs images of at least 11 x 11 pixels, got {tuple(x.shape)}")
+    window = torch.exp(-(torch.arange(-5, 6, dtype=torch.float64, device=x.device) ** 2) / (2 * 1.5**2))
+    window = torch.outer(window, window) / window.sum() ** 2
+
+    def mean(u: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(u.flatten(0, 1)[:, None], window[None, None])
+
+    mx, my = mean(x), mean(y)
+    vx, vy, vxy = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    return float(((2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean())
+
+
+def auprc(scores: Tensor, labels: Tensor, *, positive: int, rule: str = "step") -> float:
+    """Area under the precision-recall curve, in [0, 1]; a blind detector reaches `chance(labels, positive=...)`.
+
+    Args:
+        scores: (n,), large on the positive class: for an anomaly score and normal = positive, pass `-scores`.
+        labels: (n,) integers.
+        positive: the label that counts as positive. There is no default, because published numbers for one task use
+            either class and their chance levels differ.
+        rule: "step" = average precision, sum_k (R_k - R_{k-1}) P_k; "trapezoid" = linear interpolation, which is
+            optimistic but used by the authors of Fence-GAN.
+
+    Raises:
+        UsageError: for different lengths, NaN scores, or labels without both classes.
+
+    Source: Davis and Goadrich, The relationship between precision-recall and ROC curves, 2006. Book: 05_history_ad.
+
+    Example:
+        Ranking: positive, negative, positive. Precision 1 at recall 1/2, then 2/3 at recall 1.
+
+        >>> round(auprc(torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 0, 1]), positive=1), 4)
+        0.8333
+    """
+    from sklearn.metrics import auc, average_precision_score, precision_recall_curve
+
+    is_positive, values = _binary(scores, labels, positive)
+    if choice(rule, "rule", ["step", "trapezoid"]) == "trapezoid":
+        precision, recall, _ = precision_recall_curve(is_positive.numpy(), values.numpy())
+        return float(auc(recall, precision))
+    return float(average_precision_score(is_positive.numpy(), values.numpy()))
+
+
+def auroc(scores: Tensor, labels: Tensor, *, positive: int) -> float:
+    """Area under the ROC curve, in [0, 1]: the probability that a positive scores above a negative, ties one half.
+
+    Chance is 1/2 whatever the shares, and exchanging the classes (with the sign of the scores) changes nothing.
+
+    Args:
+        scores: (n,), large on the positive class.
+        labels: (n,) integers.
+        positive: the label that counts as positive.
+
+    Raises:
+        UsageError: as for `auprc`.
+
+    Source: Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982. Book: 05_history_ad.
+
+    Example:
+        >>> auroc(torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 0, 1]), positive=1)
+        0.5
+    """
+    from sklearn.metrics import roc_auc_score
+
+    is_positive, values = _binary(scores, labels, positive)
+    return float(roc_auc_score(is_positive.numpy(), values.numpy()))
+
+
+def chance(labels: Tensor, *, positive: int) -> float:
+    """The AUPRC of a detector that knows nothing: the share of the positive class, in (0, 1).
+
+    Raises:
+        UsageError: for labels without both classes.
+
+    Source: Saito and Rehmsmeier, The precision-recall plot is more informative than the ROC plot …, 2015.
+    Book: 05_history_ad.
+
+    Example:
+        >>> chance(torch.tensor([1, 0, 0, 0]), positive=1)
+        0.25
+    """
+    is_positive, _ = _binary(torch.zeros(len(labels)), labels, positive)
+    return float(is_positive.double().mean())
+
+
+class Coverage(NamedTuple):
+    """How many centres have a sample within the radius, and the share of samples within it of some centre."""
+
+    modes: int
+    share: float
+
+
+def mode_coverage(samples: Tensor, centres: Tensor, radius: float) -> Coverage:
+    """Mode collapse in two numbers, for a mixture whose centres are known.
+
+    A sample belongs to its nearest centre, and counts when it lies within `radius` of it (3 sigma is usual).
+
+    Args:
+        samples: (n, d).
+        centres: (k, d).
+        radius: in units of the samples.
+
+    Returns:
+        Coverage(modes, share): centres with at least one sample, 0 to k; samples that count, 0 to 1.
+
+    Raises:
+        UsageError: for shapes that do not fit, or a radius that is not positive.
+
+    Source: Srivastava et al., VEEGAN: reducing mode collapse in GANs using implicit variational learning, 2017,
+    section 4.1. Book: 04_wgan.
+
+    Example:
+        >>> mode_coverage(torch.tensor([[0.0, 0.1], [5.0, 5.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]]), radius=0.5)
+        Coverage(modes=1, share=0.5)
+    """
+    if samples.ndim != 2 or centres.ndim != 2 or samples.shape[1] != centres.shape[1] or len(samples) == 0:
+        raise UsageError(
+            f"samples (n, d) and centres (k, d) do not fit: {tuple(samples.shape)}, {tuple(centres.shape)}"
+        )
+    positive(radius, "radius")
+    nearest, mode = torch.cdist(samples.double(), centres.double()).min(dim=1)
+    near = nearest <= radius
+    return Coverage(len(mode[near].unique()), float(near.double().mean()))
+
+
+def _image_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    if x.ndim != 4 or x.shape != y.shape or x.numel() == 0:
+        raise UsageError(f"two batches (n, c, h, w) of one shape are needed, got {tuple(x.shape)} and {tuple(y.shape)}")
+    return x.detach().double(), y.detach().double()
+
+
+def _binary(scores: Tensor, labels: Tensor, positive: int) -> tuple[Tensor, Tensor]:
+    scores, labels = scores.detach().cpu(), labels.detach().cpu()
+    if scores.ndim != 1 or labels.ndim != 1:
+        raise UsageError(f"scores and labels must be (n,), got {tuple(scores.shape)} and {tuple(labels.shape)}")
+    same_length(scores, labels, "scores and labels")
+    if not scores.isfinite().all():
+        raise UsageError("scores hold NaN or infinity; did the network diverge?")
+    is_positive = labels == positive
+    if not is_positive.any() or is_positive.all():
+        raise UsageError(f"labels need both classes, got {int(is_positive.sum())} of {len(labels)} equal to {positive}")
+    return is_positive, scores

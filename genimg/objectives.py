@@ -1,0 +1,204 @@
+"""One loop, four constraints on D: the critic is the dual variable of a distance between P_real and P_G.
+
+| objective | constraint on D | supremum of the critic's objective |
+|---|---|---|
+| `Vanilla` | D = sigmoid of a logit | −log 4 + 2 JS |
+| `WassersteinClip` | weights in [−c, c], hence k-Lipschitz for an unknown k | k · W1 |
+| `WassersteinGP` | ‖∇D‖ near 1 on segments, softly | W1 plus a bias of order 1/λ |
+| `TotalVariation` | −1 ≤ D ≤ 1, softly | ‖P1 − P2‖_TV = 2 δ |
+
+Conventions: two laws are always (real, fake); D is large on real; every loss is minimised; `distance` is the dual value
+that the critic has reached, in the units of the table (for `TotalVariation` halved, so that it is δ in [0, 1]).
+An objective holds the constants of its paper and never steps an optimiser.
+
+Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
+
+from genimg.checks import UsageError, positive
+
+Critic = Callable[[Tensor], Tensor]
+
+
+class CriticLoss(NamedTuple):
+    """What a critic minimises (`loss`, differentiable), the dual value reached (`distance`) and its penalty."""
+
+    loss: Tensor
+    distance: Tensor
+    penalty: Tensor
+
+
+class Objective(Protocol):
+    """What the loops of `genimg.training` ask of an objective."""
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss: ...
+
+    def generator_loss(self, D: Critic, fake: Tensor) -> Tensor: ...
+
+    def project(self, D: nn.Module) -> None: ...
+
+
+def _score(D: Critic, x: Tensor) -> Tensor:
+    """D(x) as float32 whatever the precision of the network: means of scores are differences of large numbers."""
+    return D(x).float()
+
+
+def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
+    """E[(‖∇D(x̂)‖ − 1)²] with x̂ uniform on the segments between pairs of real and fake samples.
+
+    One u ~ U(0, 1) per sample, never per pixel; the norm is taken over all coordinates of a sample; `1e-12` under the
+    root keeps the derivative finite where the gradient vanishes.
+
+    Args:
+        D: critic; its scores may have any shape (n, …) and are summed per sample.
+        real, fake: (n, …) of one shape.
+        rng: draws u, on the samples' device.
+
+    Returns:
+        A non-negative scalar, differentiable with respect to the weights of D.
+
+    Source: Gulrajani et al. 2017, equation 3 and algorithm 1.
+    Book: 04_wgan.
+
+    Example:
+        >>> w = torch.tensor([3.0, 4.0])                    # a linear critic has gradient w everywhere: (5 - 1)^2
+        >>> x = torch.zeros(2, 2)
+        >>> round(float(gradient_penalty(lambda x: x @ w, x, x + 1, torch.Generator().manual_seed(0))), 4)
+        16.0
+    """
+    if real.shape != fake.shape:
+        raise UsageError(f"gradient penalty: real {tuple(real.shape)} and fake {tuple(fake.shape)} must have one shape")
+    u = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng, device=real.device)
+    between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_(True)
+    (slope,) = torch.autograd.grad(_score(D, between).sum(), between, create_graph=True)
+    norm = (slope.float().flatten(1).square().sum(1) + 1e-12).sqrt()
+    return (norm - 1).square().mean()
+
+
+@dataclass(frozen=True)
+class Vanilla:
+    """The original game, min_G max_D E[log D(x)] + E[log(1 − D(G(z)))]; the network D gives logits.
+
+    `distance` is V(G, D), at most −log 4 + 2 JS. The generator minimises E[log(1 − D(G(z)))] if `saturating`, else
+    −E[log D(G(z))], which has the same fixed point and a gradient that does not vanish where D is confident.
+
+    Source: Goodfellow et al. 2014, equation 1 and section 3.
+    Book: 02_gan_theory.
+
+    Example:
+        >>> x = torch.zeros(4, 1)                                    # D = 1/2 everywhere gives -log 4
+        >>> round(float(Vanilla().critic_loss(lambda x: 0 * x, x, x, torch.Generator()).distance), 4)
+        -1.3863
+    """
+
+    saturating: bool = False
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        loss = softplus(-_score(D, real)).mean() + softplus(_score(D, fake)).mean()
+        return CriticLoss(loss, -loss.detach(), torch.zeros_like(loss.detach()))
+
+    def generator_loss(self, D: Critic, fake: Tensor) -> Tensor:
+        score = _score(D, fake)
+        return -softplus(score).mean() if self.saturating else softplus(-score).mean()
+
+    def project(self, D: nn.Module) -> None:
+        """Nothing: the sigmoid is the constraint."""
+
+
+class _Wasserstein:
+    """max E[D(real)] − E[D(fake)], and the generator's −E[D(G(z))]."""
+
+    def generator_loss(self, D: Critic, fake: Tensor) -> Tensor:
+        return -_score(D, fake).mean()
+
+    def project(self, D: nn.Module) -> None:
+        """Nothing, unless a subclass constrains weights."""
+
+
+@dataclass(frozen=True)
+class WassersteinClip(_Wasserstein):
+    """WGAN: after every step all parameters of D are clipped to [−c, c].
+
+    D is then k-Lipschitz for some k that depends on c and the architecture, so `distance` estimates k · W1.
+
+    Source: Arjovsky, Chintala & Bottou 2017, algorithm 1 (c = 0.01).
+    Book: 04_wgan.
+    """
+
+    c: float = 0.01
+
+    def __post_init__(self) -> None:
+        positive(self.c, "c")
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        distance = _score(D, real).mean() - _score(D, fake).mean()
+        return CriticLoss(-distance, distance.detach(), torch.zeros_like(distance.detach()))
+
+    @torch.no_grad()
+    def project(self, D: nn.Module) -> None:
+        """Clips every parameter of D to [−c, c], in place."""
+        for weight in D.parameters():
+            weight.clamp_(-self.c, self.c)
+
+
+@dataclass(frozen=True)
+class WassersteinGP(_Wasserstein):
+    """WGAN-GP: −(E[D(real)] − E[D(fake)]) + λ E[(‖∇D(x̂)‖ − 1)²].
+
+    `distance` is the difference of means without the penalty. At the optimum it exceeds W1: in one dimension it is
+    W1 + (1/2λ)∫ΔF²/ρ and the penalised value W1 + (1/4λ)∫ΔF²/ρ, with ΔF the difference of the distribution functions
+    and ρ the density of x̂ (maximise h·ΔF − λ(h − 1)²ρ over the slope h at every point).
+
+    Source: Gulrajani et al. 2017, equation 3 (λ = 10); the talk, "Wasserstein GAN".
+    Book: 04_wgan.
+    """
+
+    lam: float = 10.0
+
+    def __post_init__(self) -> None:
+        positive(self.lam, "lam")
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        distance = _score(D, real).mean() - _score(D, fake).mean()
+        penalty = self.lam * gradient_penalty(D, real, fake, rng)
+        return CriticLoss(penalty - distance, distance.detach(), penalty.detach())
+
+
+@dataclass(frozen=True)
+class TotalVariation(_Wasserstein):
+    """−(E[D(real)] − E[D(fake)]) + λ E[d(D, [−1, 1])²], the penalty averaged over both batches.
+
+    The talk prefers this soft bound to a tanh, whose gradient vanishes because the solution tends to ±1 almost
+    everywhere. `distance` is δ in [0, 1]: half the difference of means of D clamped to [−1, 1], which is a lower bound
+    of the total variation distance whatever D is.
+
+    Source: Chatillon & Ballester 2020; the talk, "Training our anomaly detector D_TV" (λ is this project's choice).
+    Book: 03_wasserstein_tv, 05_history_ad.
+
+    Example:
+        >>> real, fake = torch.ones(3, 1), -torch.ones(3, 1)        # D = 3x leaves [-1, 1] by 2 on every sample
+        >>> out = TotalVariation(lam=10).critic_loss(lambda x: 3 * x, real, fake, torch.Generator())
+        >>> float(out.distance), float(out.penalty), float(out.loss)
+        (1.0, 40.0, 34.0)
+    """
+
+    lam: float = 10.0
+
+    def __post_init__(self) -> None:
+        positive(self.lam, "lam")
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        on_real, on_fake = _score(D, real), _score(D, fake)
+        outside = (relu(on_real.abs() - 1).square().mean() + relu(on_fake.abs() - 1).square().mean()) / 2
+        penalty = self.lam * outside
+        delta = (on_real.detach().clamp(-1, 1).mean() - on_fake.detach().clamp(-1, 1).mean()) / 2
+        return CriticLoss(penalty - (on_real.mean() - on_fake.mean()), delta, penalty.detach())

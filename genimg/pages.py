@@ -1,0 +1,98 @@
+"""Pages from chapters: the text of the book and the executed notebooks, staged in one folder, through Jupyter Book.
+
+Papermill is the only executor (`genimg.execution`); the build executes nothing.
+
+Book: every page, through `genimg build`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from genimg import notebooks
+from genimg.checks import UsageError
+
+NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
+STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+
+
+def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
+    """Everything that Jupyter Book reads, in `site`, which is emptied first.
+
+    Of each chapter the notebook in `executed` is taken if it is the same text as the committed one, else the committed
+    one, so that a page never shows the text of yesterday.
+
+    Args:
+        root: the project folder.
+        executed: folder of executed notebooks, from `genimg run`; None takes the committed ones.
+        site: the folder to fill.
+
+    Returns:
+        One line for each chapter that is shown as committed although `executed` was given.
+    """
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(root / "book", site / "book", ignore=NOT_STAGED)
+    for path in sorted({path for pattern in STAGED_FROM_ROOT for path in root.glob(pattern)} - {root / "_build"}):
+        if path.is_dir():
+            shutil.copytree(path, site / path.name, ignore=NOT_STAGED)
+        else:
+            shutil.copy2(path, site / path.name)
+    notes = []
+    for path in notebooks.chapters(root):
+        source = path
+        if executed:
+            candidate = executed / path.name
+            if not candidate.is_file():
+                notes.append(f"{path.stem}: as committed, it has not been run")
+            elif not notebooks.same_text(notebooks.read(candidate), notebooks.read(path)):
+                notes.append(f"{path.stem}: as committed, its text has changed since it was run")
+            else:
+                source = candidate
+        shutil.copy2(source, site / "book" / path.name)
+    return notes
+
+
+def build(root: Path, site: Path, out: Path) -> Path:
+    """HTML in `out/_build/html` from the staged book; a warning is an error (`jupyter-book build -n -W --keep-going`).
+
+    Args:
+        root: the project folder; the log goes to `build/pages.log` in it.
+        site: the staged book.
+        out: folder that receives `_build/html`, emptied first.
+
+    Returns:
+        The page to open.
+
+    Raises:
+        UsageError: if Jupyter Book is missing, or it complains; the message holds its first complaint.
+    """
+    html, log = out / "_build" / "html", root / "build" / "pages.log"
+    for stale in (html, out / "_build" / ".doctrees"):  # warnings appear only for pages that are read again
+        shutil.rmtree(stale, ignore_errors=True)
+    program = "from jupyter_book.cli.main import main; main()"
+    flags = ["-n", "-W", "--keep-going", "--path-output", str(out)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        command = [sys.executable, "-c", program, "build", str(site), *flags]
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if "No module named 'jupyter_book'" in text:
+        raise UsageError("building pages needs jupyter-book: pip install -e '.[book]'")
+    if code:
+        complaints = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        first = complaints[0] if complaints else (text.strip().splitlines() or ["no output"])[-1]
+        raise UsageError(f"jupyter-book failed: {first}{more}; all of it is in {log}")
+    index = html / "index.html"
+    if not index.is_file():
+        raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
+    return index
+
+
+def default_executed(root: Path) -> Path | None:
+    """`build/book` if a run left results there."""
+    folder = root / "build" / "book"
+    return folder if any(folder.glob("*.ipynb")) else None

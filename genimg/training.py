@@ -1,0 +1,298 @@
+"""Two loops, each an iterator over steps: train a critic between two laws, or train a generator against it.
+
+A loop yields once per step, so that a progress bar, a live plot, early stopping and a history are ordinary `for`
+statements of the caller. Networks, laws and objective are arguments; nothing here knows which.
+
+Book: 02_gan_theory (both loops), 04_wgan (checkpoints, history).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genimg.checks import UsageError, at_least, positive
+from genimg.distributions import Distribution
+from genimg.history import History, load_folder
+from genimg.objectives import CriticLoss, Objective
+from genimg.weights import read_tensors, write_tensors
+
+
+class Step(NamedTuple):
+    """What one step reports; tensors without gradient, read with `float()` when wanted (a GPU then waits once)."""
+
+    step: int
+    loss: Tensor
+    distance: Tensor
+    penalty: Tensor
+    generator: Tensor
+
+
+class Diverged(RuntimeError):
+    """A loss became NaN or infinite, or the critic exploded; the networks are back in their last good state."""
+
+
+def critic_steps(
+    D: nn.Module,
+    real: Distribution,
+    fake: Distribution,
+    objective: Objective,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    batch: int = 256,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.5, 0.9),
+) -> Iterator[Step]:
+    """Trains D between two fixed laws: the dual variable of the distance that `objective` stands for.
+
+    Args:
+        D: critic, (n, …) → (n,) or (n, 1); on the laws' device.
+        real, fake: P1 and P2.
+        objective: from `genimg.objectives`.
+        steps: number of updates.
+        rng: the objective's own randomness (the penalty's u), on the laws' device.
+        batch: samples of each law per step.
+        lr, betas: of Adam.
+
+    Yields:
+        `Step` after each update, counted from 1; `generator` is NaN.
+
+    Example:
+        >>> import genimg as gi
+        >>> D = gi.networks.mlp([1, 32, 1], seed=0)
+        >>> p, q = gi.Gaussian(1, gi.rng(0), mean=0.0), gi.Gaussian(1, gi.rng(1), mean=4.0)
+        >>> last = [s for s in critic_steps(D, p, q, gi.TotalVariation(), steps=200, rng=gi.rng(2), lr=1e-2)][-1]
+        >>> last.step, bool(last.distance > 0.9)               # delta = 2 Phi(2) - 1 = 0.954
+        (200, True)
+    """
+    optimiser = torch.optim.Adam(D.parameters(), lr=positive(lr, "lr"), betas=betas)
+    guard = _Guard({"D": D})
+    none = torch.tensor(math.nan)
+    for step in range(1, at_least(steps, 0, "steps") + 1):
+        out = _critic_update(D, optimiser, objective, real.sample(batch), fake.sample(batch), rng, autocast=None)
+        guard.check(step, out)
+        yield Step(step, out.loss.detach(), out.distance, out.penalty, none)
+
+
+def gan_steps(
+    G: nn.Module,
+    D: nn.Module,
+    real: Distribution,
+    latent: Distribution,
+    objective: Objective,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    batch: int = 64,
+    critic_per_step: int = 5,
+    lr: float = 1e-4,
+    critic_lr: float | None = None,
+    betas: tuple[float, float] = (0.5, 0.9),
+    amp: bool | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 500,
+) -> Iterator[Step]:
+    """Trains G against D: `critic_per_step` critic updates, then one generator update, per step.
+
+    Args:
+        G: z (n, …) → samples of the shape of `real`'s; on the laws' device.
+        D: critic, as in `critic_steps`.
+        real: P_real.
+        latent: P_Z.
+        objective: from `genimg.objectives`.
+        steps: number of generator updates, those of an earlier, resumed run included.
+        rng: the objective's own randomness, on the laws' device.
+        batch: samples per update.
+        critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
+        lr: Adam's for G, and for D unless `critic_lr` is given.
+        betas: Adam's.
+        amp: bfloat16 autocast; None means on CUDA only.
+        checkpoint: a file. Every `checkpoint_every` steps, once the caller is done with the step, all state goes there
+            (weights, optimisers, generators of random numbers); if the file exists the run goes on from it, and on the
+            CPU ends bit-identical to a run never interrupted.
+
+    Yields:
+        `Step` after each generator update, counted from 1, or from where the checkpoint left off.
+
+    Raises:
+        Diverged: when a loss is not finite or the critic explodes; G and D are back in their last good state.
+        UsageError: if the checkpoint belongs to other networks or laws.
+
+    Source: Goodfellow et al. 2014, algorithm 1; Arjovsky et al. 2017, algorithm 1; Gulrajani et al. 2017, algorithm 1.
+    """
+    device = next(G.parameters()).device
+    use_amp = device.type == "cuda" if amp is None else amp
+    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
+    of_G = torch.optim.Adam(G.parameters(), lr=positive(lr, "lr"), betas=betas)
+    of_D = torch.optim.Adam(D.parameters(), lr=positive(critic_lr or lr, "critic_lr"), betas=betas)
+    run = _Run({"G": G, "D": D}, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
+    at_least(checkpoint_every, 1, "checkpoint_every")
+    at_least(critic_per_step, 1, "critic_per_step")
+    done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
+    guard = _Guard({"G": G, "D": D})
+
+    for step in range(done + 1, at_least(steps, 0, "steps") + 1):
+        for _ in range(critic_per_step):
+            with torch.no_grad(), autocast:
+                fake = G(latent.sample(batch))
+            out = _critic_update(D, of_D, objective, real.sample(batch), fake.float(), rng, autocast)
+
+        D.requires_grad_(False)  # the generator's step needs the slope of D at the fakes, not at its weights
+        with autocast:
+            loss = objective.generator_loss(D, G(latent.sample(batch)))
+        of_G.zero_grad(set_to_none=True)
+        loss.backward()
+        of_G.step()
+        D.requires_grad_(True)
+
+        guard.check(step, out, loss)
+        yield Step(step, out.loss.detach(), out.distance, out.penalty, loss.detach())
+        if checkpoint and (step % checkpoint_every == 0 or step == steps):
+            guard.check(step, out, loss, now=True)
+            run.save(checkpoint, step)
+
+
+def train_gan(
+    G: nn.Module,
+    D: nn.Module,
+    real: Distribution,
+    latent: Distribution,
+    objective: Objective,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    snapshot_every: int,
+    checkpoint: str | Path | None = None,
+    **options: Any,
+) -> History:
+    """Runs `gan_steps` to the end and keeps the states of G and D every `snapshot_every` steps.
+
+    Args:
+        checkpoint: a folder here, for the state of the run and its snapshots; an interrupted call goes on from it.
+        options: further arguments of `gan_steps`.
+
+    Returns:
+        The history; G and D are left in their final states.
+    """
+    folder = Path(checkpoint) if checkpoint else None
+    state = folder / "state.safetensors" if folder else None
+    done = int(read_tensors(state)[1]["step"]) if state and state.exists() else 0
+    history = load_folder(folder / "snapshots", done) if folder else History()
+    for step in gan_steps(G, D, real, latent, objective, steps=steps, rng=rng, checkpoint=state, **options):
+        if step.step % at_least(snapshot_every, 1, "snapshot_every") == 0:
+            history.add(step.step, G, D)
+            if folder:
+                only = History()
+                only.add(step.step, G, D)
+                only.save(folder / "snapshots" / f"{step.step:08d}.safetensors")
+    return history
+
+
+def _critic_update(
+    D: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    objective: Objective,
+    real: Tensor,
+    fake: Tensor,
+    rng: torch.Generator,
+    autocast: torch.autocast | None,
+) -> CriticLoss:
+    if autocast is None:
+        out = objective.critic_loss(D, real, fake, rng)
+    else:
+        with autocast:
+            out = objective.critic_loss(D, real, fake, rng)
+    optimiser.zero_grad(set_to_none=True)
+    out.loss.backward()
+    optimiser.step()
+    objective.project(D)
+    return out
+
+
+class _Guard:
+    """Looks at the losses every `every` steps (each look makes a GPU wait) and remembers the last good weights."""
+
+    every = 50
+    limit = 1e6
+
+    def __init__(self, networks: dict[str, nn.Module]) -> None:
+        self.networks = networks
+        self.keep(0)
+
+    def keep(self, step: int) -> None:
+        self.step = step
+        self.good = {
+            name: {key: value.detach().clone() for key, value in network.state_dict().items()}
+            for name, network in self.networks.items()
+        }
+
+    def check(self, step: int, out: CriticLoss, generator: Tensor | None = None, now: bool = False) -> None:
+        if step % self.every and not now:
+            return
+        seen = [out.loss.detach(), out.distance, *([] if generator is None else [generator.detach()])]
+        worst = float(torch.stack([value.float().abs() for value in seen]).max())
+        weights = (p.detach() for network in self.networks.values() for p in network.parameters())
+        if worst <= self.limit and all(bool(w.isfinite().all()) for w in weights):
+            self.keep(step)
+            return
+        for name, network in self.networks.items():
+            network.load_state_dict(self.good[name])
+        raise Diverged(
+            f"training diverged between steps {self.step} and {step} (critic loss {float(out.loss.detach()):.3g}, distance "
+            f"{float(out.distance):.3g}); the networks are back at step {self.step}: lower lr or raise the penalty"
+        )
+
+
+class _Run:
+    """Everything an interrupted run needs, as named tensors: networks, optimisers, generators of random numbers."""
+
+    def __init__(
+        self,
+        networks: dict[str, nn.Module],
+        optimisers: dict[str, torch.optim.Optimizer],
+        laws: dict[str, Any],
+    ) -> None:
+        self.networks, self.optimisers = networks, optimisers
+        self.rngs = {name: getattr(law, "rng", law) for name, law in laws.items()}
+
+    def save(self, path: str | Path, step: int) -> None:
+        tensors = {f"{n}/weights/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
+        for name, optimiser in self.optimisers.items():
+            for index, entry in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}/adam/{index}/{key}": torch.as_tensor(value) for key, value in entry.items()}
+        for name, rng in self.rngs.items():
+            if not isinstance(rng, torch.Generator):
+                raise UsageError(f"checkpoint: the law {name!r} has no .rng, so its state cannot be saved")
+            tensors[f"{name}/rng"] = rng.get_state()
+        write_tensors(path, tensors, {"kind": "genimg checkpoint", "step": step})
+
+    def load(self, path: str | Path) -> int:
+        tensors, about = read_tensors(path)
+        if about.get("kind") != "genimg checkpoint":
+            raise UsageError(f"{path} is not a checkpoint of genimg; move it away or give another folder")
+        try:
+            for name, network in self.networks.items():
+                network.load_state_dict(_below(tensors, f"{name}/weights/"))
+            for name, optimiser in self.optimisers.items():
+                entries: dict[int, dict[str, Tensor]] = {}
+                for key, value in _below(tensors, f"{name}/adam/").items():
+                    index, _, field = key.partition("/")
+                    entries.setdefault(int(index), {})[field] = value
+                state = optimiser.state_dict()
+                optimiser.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
+            for name, rng in self.rngs.items():
+                rng.set_state(tensors[f"{name}/rng"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"{path} belongs to another run ({reason}); give another folder") from None
+        return int(about["step"])
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,132 @@
+"""Trained networks by name: safetensors that ship with the package, each with its recipe and its hash.
+
+`trained/manifest.json` says, per name: which architecture with which arguments, trained on what, how long, with which
+seed, how good, and the SHA-256 that a file must have to be loaded.
+
+Book: 04_wgan and every chapter that starts from trained weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from genimg import networks
+from genimg.checks import UsageError, choice
+from genimg.weights import read_tensors, sha256, write_tensors
+
+FOLDER = Path(__file__).parent / "trained"
+
+# What a manifest may name: each gives a generator and its critic.
+ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {"dcgan": networks.dcgan}
+
+
+def manifest() -> dict[str, dict[str, Any]]:
+    """The manifest, by name."""
+    path = FOLDER / "manifest.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def names() -> list[str]:
+    """All names, sorted."""
+    return sorted(manifest())
+
+
+def load(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.Module]:
+    """Generator and critic of that name, float32, in eval mode.
+
+    Raises:
+        UsageError: for an unknown name, or a file that is missing or does not have the manifest's hash.
+
+    Example:
+        >>> G, D = load("digits")
+        >>> D(G(torch.zeros(1, G.latent))).shape
+        torch.Size([1])
+    """
+    entry = manifest()[choice(name, "trained model", names())]
+    path = FOLDER / entry["file"]
+    if problem := _problem(entry):
+        raise UsageError(f"weights {name!r}: {problem}; reinstall genimg or run `genimg zoo verify`")
+    G, D = ARCHITECTURES[entry["architecture"]](**entry["arguments"])
+    tensors, _ = read_tensors(path)
+    for kind, network in (("G", G), ("D", D)):
+        network.load_state_dict({k.removeprefix(f"{kind}/"): v for k, v in tensors.items() if k.startswith(f"{kind}/")})
+        network.to(device).eval().requires_grad_(False)
+    return G, D
+
+
+def save(
+    name: str,
+    architecture: str,
+    arguments: dict[str, Any],
+    G: nn.Module,
+    D: nn.Module,
+    recipe: dict[str, Any],
+    folder: Path = FOLDER,
+) -> str:
+    """Writes both networks in half precision and their entry in the manifest; returns the SHA-256.
+
+    Args:
+        architecture, arguments: a key of `ARCHITECTURES` and its keyword arguments.
+        recipe: data, steps, seed, objective, metrics: whatever somebody needs to train it again.
+    """
+    choice(architecture, "architecture", ARCHITECTURES)
+    tensors = {
+        f"{kind}/{key}": value.half() if value.is_floating_point() else value
+        for kind, network in (("G", G), ("D", D))
+        for key, value in network.state_dict().items()
+    }
+    path = write_tensors(folder / f"{name}.safetensors", tensors, {"name": name})
+    file = folder / "manifest.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    digest = sha256(path)
+    known[name] = {
+        "file": path.name,
+        "sha256": digest,
+        "architecture": architecture,
+        "arguments": arguments,
+        "recipe": recipe,
+    }
+    beside = file.with_suffix(".json.part")
+    beside.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    beside.replace(file)
+    return digest
+
+
+def verify() -> list[tuple[str, bool, str]]:
+    """(name, whether file and hash are right, what was found) for every entry of the manifest."""
+    rows = []
+    for name, entry in sorted(manifest().items()):
+        problem = _problem(entry)
+        rows.append((name, problem is None, problem or f"sha256 {entry['sha256'][:12]}"))
+    return rows
+
+
+def describe() -> list[dict[str, str]]:
+    """One row per name, for `genimg zoo list`: name, architecture, data, steps, size."""
+    rows = []
+    for name, entry in sorted(manifest().items()):
+        path, recipe = FOLDER / entry["file"], entry["recipe"]
+        rows.append(
+            {
+                "name": name,
+                "architecture": entry["architecture"],
+                "data": str(recipe.get("data", "")),
+                "steps": str(recipe.get("steps", "")),
+                "size": f"{path.stat().st_size / 2**20:.1f} MB" if path.exists() else "missing",
+            }
+        )
+    return rows
+
+
+def _problem(entry: dict[str, Any]) -> str | None:
+    path = FOLDER / entry["file"]
+    if not path.exists():
+        return f"{path.name} is missing"
+    found = sha256(path)
+    return None if found == entry["sha256"] else f"{path.name} has sha256 {found[:12]}, not {entry['sha256'][:12]}"

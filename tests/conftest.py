@@ -1,0 +1,42 @@
+"""What every test needs: one thread, no window, the same examples each time."""
+
+import sys
+from pathlib import Path
+
+import hypothesis
+import matplotlib
+import nbformat
+import pytest
+import torch
+
+torch.set_num_threads(1)  # the suite takes minutes instead of seconds where two workers share two cores
+matplotlib.use("Agg")
+# The same examples in every run: a failure here is a failure everywhere. Time limits measure the machine.
+hypothesis.settings.register_profile("genimg", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("genimg")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder that looks like the project, with the working directory in it; call it to add a chapter of code cells."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
+    (tmp_path / "book").mkdir()
+
+    def chapter(name: str, *code: str, parameters: str = 'profile = "quick"\nseed = 0\ndevice = "auto"') -> Path:
+        first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        cells = [nbformat.v4.new_markdown_cell(f"# {name}"), first, *map(nbformat.v4.new_code_cell, code)]
+        for i, cell in enumerate(cells):
+            cell.id = f"cell-{i:03d}"
+        path = tmp_path / "book" / f"{name}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+        return path
+
+    return chapter

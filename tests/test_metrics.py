@@ -1,0 +1,142 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genimg.checks import UsageError
+from genimg.metrics import auprc, auroc, chance, mode_coverage, psnr, ssim
+
+
+@st.composite
+def scored(draw):
+    n = draw(st.integers(2, 20))
+    labels = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n).filter(lambda s: 0 < sum(s) < n))
+    scores = draw(st.lists(st.integers(0, 6), min_size=n, max_size=n))  # ties on purpose
+    return torch.tensor(scores, dtype=torch.float32), torch.tensor(labels)
+
+
+def noisy(scale, seed=0, n=3, c=3, size=24):
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, c, size, size, generator=rng)
+    return x, (x + scale * torch.randn(x.shape, generator=rng)).clamp(0, 1)
+
+
+def test_psnr_by_hand():
+    x = torch.zeros(2, 1, 2, 2)
+    y = torch.tensor([1.0, 10.0])[:, None, None, None].expand(2, 1, 2, 2)  # MSE 1 and 100, mean 50.5
+    assert psnr(x, y, peak=255, average="images") == pytest.approx(20 * math.log10(255) - 10)
+    assert psnr(x, y, peak=255, average="mse") == pytest.approx(20 * math.log10(255) - 10 * math.log10(50.5))
+    assert psnr(x, x, peak=1) == math.inf
+
+
+def test_psnr_of_the_talk_follows_from_its_mean_squared_error():
+    """Slide "Quantitative results": MSE 872.8672 on the 0-255 scale is reported as 18.7213 dB."""
+    y = torch.full((1, 1, 8, 8), math.sqrt(872.8672), dtype=torch.float64)
+    assert psnr(torch.zeros_like(y), y, peak=255, average="mse") == pytest.approx(18.7213, abs=1e-4)
+
+
+def test_the_peak_undoes_the_scale():
+    x, y = noisy(0.1)
+    assert psnr(2 * x - 1, 2 * y - 1, peak=2) == pytest.approx(psnr(x, y, peak=1), abs=1e-5)
+    assert ssim(255 * x, 255 * y, peak=255) == pytest.approx(ssim(x, y, peak=1), abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.1, 0.4])
+def test_scikit_image_agrees(scale):
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    x, y = noisy(scale)
+    theirs = [
+        (
+            peak_signal_noise_ratio(u.numpy(), v.numpy(), data_range=1),
+            structural_similarity(
+                u.double().numpy(), v.double().numpy(), data_range=1, channel_axis=0,
+                gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+            ),
+        )
+        for u, v in zip(x, y, strict=True)
+    ]  # fmt: skip
+    expected_psnr, expected_ssim = np.mean(theirs, axis=0)
+    assert psnr(x, y, peak=1) == pytest.approx(expected_psnr, abs=1e-4)
+    assert ssim(x, y, peak=1) == pytest.approx(expected_ssim, abs=1e-9)
+    assert psnr(x, y, peak=1, average="images") >= psnr(x, y, peak=1, average="mse")
+
+
+def test_ssim_of_equal_images_is_one_and_of_negatives_negative():
+    x, _ = noisy(0.0)
+    assert ssim(x, x, peak=1) == pytest.approx(1)
+    assert ssim(x, 1 - x, peak=1) < 0
+
+
+@given(scored())
+def test_auprc_is_the_mean_precision_over_the_thresholds(case):
+    scores, labels = case
+    area, recall_before = 0.0, 0.0
+    for threshold in sorted(set(scores.tolist()), reverse=True):
+        called = scores >= threshold
+        recall = float(labels[called].sum() / labels.sum())
+        area += (recall - recall_before) * float(labels[called].double().mean())
+        recall_before = recall
+    assert auprc(scores, labels, positive=1) == pytest.approx(area, abs=1e-6)
+
+
+@given(scored())
+def test_auroc_is_the_share_of_ordered_pairs(case):
+    scores, labels = case
+    difference = scores[labels == 1][:, None] - scores[labels == 0][None, :]
+    expected = float((difference > 0).double().mean() + (difference == 0).double().mean() / 2)
+    assert auroc(scores, labels, positive=1) == pytest.approx(expected)
+    assert auroc(-scores, labels, positive=0) == pytest.approx(expected)  # exchanging the classes changes nothing
+
+
+def test_the_positive_class_decides_auprc_and_its_chance_level():
+    scores, labels = torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([7, 7, 3, 7])
+    assert auprc(scores, labels, positive=7) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert auprc(-scores, labels, positive=3) == pytest.approx(1 / 3)
+    assert (chance(labels, positive=7), chance(labels, positive=3)) == (0.75, 0.25)
+    with pytest.raises(TypeError, match="positive"):
+        auprc(scores, labels)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_a_blind_detector_reaches_the_chance_level(share):
+    rng = torch.Generator().manual_seed(0)
+    labels = (torch.rand(20_000, generator=rng) < share).long()
+    assert auprc(torch.rand(20_000, generator=rng), labels, positive=1) == pytest.approx(share, abs=0.02)
+    assert auprc(torch.zeros(20_000), labels, positive=1) == chance(labels, positive=1)
+
+
+def test_the_trapezoid_of_fence_gan():
+    scores, labels = torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 0, 1])
+    # points (recall, precision): (0, 1) (1/2, 1) (1/2, 1/2) (1, 2/3)
+    assert auprc(scores, labels, positive=1, rule="trapezoid") == pytest.approx(1 / 2 + (1 / 2 + 2 / 3) / 4)
+
+
+def test_mode_coverage():
+    centres = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    samples = torch.tensor([[0.1, 0.0], [0.0, -0.2], [4.0, 0.3], [2.0, 2.0]])
+    assert mode_coverage(samples, centres, 0.35) == (2, 0.75)
+    assert mode_coverage(samples, centres, 0.05) == (0, 0.0)
+    assert mode_coverage(samples, centres, 10.0).share == 1.0
+    assert mode_coverage(centres, centres, 0.01) == (3, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: psnr(x, x[:1], peak=1), "of one shape"),
+        (lambda x: psnr(x, x, peak=0), "peak must be"),
+        (lambda x: psnr(x, x, peak=1, average="image"), "did you mean 'images'"),
+        (lambda x: ssim(x[..., :8, :8], x[..., :8, :8], peak=1), "at least 11 x 11"),
+        (lambda x: auprc(torch.zeros(3), torch.zeros(4), positive=1), "same length"),
+        (lambda x: auprc(torch.zeros(3), torch.zeros(3), positive=1), "both classes, got 0 of 3"),
+        (lambda x: auroc(torch.tensor([math.nan, 0.0]), torch.tensor([0, 1]), positive=1), "diverge"),
+        (lambda x: mode_coverage(torch.zeros(3, 2), torch.zeros(3, 3), 1.0), "do not fit"),
+    ],
+)
+def test_bad_input_is_one_clear_line(call, message):
+    with pytest.raises(UsageError, match=message):
+        call(noisy(0.1)[0])
