@@ -131,11 +131,14 @@ def run(
       genimg run
       genimg run 04_wgan --profile full --device cuda --out build/full
     """
+    import torch
+
     from genimg import console as show
     from genimg import devices, execution, notebooks
 
     root = notebooks.find_root()
     out = (out or root / "build" / "book").resolve()
+    torch.set_num_threads(1)  # as every chapter does; the manifest says so
     hardware = devices.describe(devices.pick(device))
     parameters = {"profile": profile, "seed": seed, "device": device} | {k: _literal(v) for k, v in extra}
     paths = notebooks.chapters(root, chapters)
@@ -148,7 +151,7 @@ def run(
             board.start(job.chapter)
             result = execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
             execution.update_manifest(out, job, result, hardware)
-            board.finish(job.chapter, f"{result.status}, {result.seconds:.1f} s")
+            board.finish(job.chapter, result.status, result.seconds)
             results.append(result)
     rows = [(r.chapter, str(r.cells), f"{r.seconds:.1f}", r.status) for r in results]
     show.table(console, ("chapter", "cells", "seconds", "status"), rows, right=("cells", "seconds"))

@@ -53,11 +53,13 @@ class RunBoard:
         self.progress.advance(self.tasks[chapter])
         self.progress.advance(self.overall)
 
-    def finish(self, chapter: str, line: str) -> None:
-        """This chapter has ended, and `line` says how."""
+    def finish(self, chapter: str, status: str, seconds: float) -> None:
+        """This chapter has ended as `ok` or `failed`."""
         self.progress.stop_task(self.tasks[chapter])
+        if status != "ok":
+            self.progress.update(self.tasks[chapter], description=f"[red]{chapter} {status}")
         if not self.live:
-            self.console.print(f"      {line}", markup=False)
+            self.console.print(f"      {status}, {seconds:.1f} s", markup=False)
 
 
 def table(

@@ -54,8 +54,8 @@ def js(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
         2.0
     """
     p, q = _laws(p, q, dx)
-    m = (p + q) / 2
-    return (_kl(p, m) + _kl(q, m)) / 2 * dx
+    # log(2 p / (p + q)), not log(p / m): halving may underflow where a tail is almost zero, and make JS infinite.
+    return (_kl(p, p + q, 2) + _kl(q, p + q, 2)) / 2 * dx
 
 
 def delta(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
@@ -163,8 +163,9 @@ def gan_value(p: Tensor, q: Tensor, D: Tensor, dx: float = 1.0) -> Tensor:
     return (torch.xlogy(p, D) + torch.xlogy(q, 1 - D)).sum(-1) * dx
 
 
-def _kl(p: Tensor, q: Tensor) -> Tensor:
-    return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(-1)
+def _kl(p: Tensor, q: Tensor, scale: float = 1.0) -> Tensor:
+    """sum p log(scale p / q)."""
+    return (torch.xlogy(p, scale * p) - torch.xlogy(p, q)).sum(-1)
 
 
 def _laws(p: Tensor, q: Tensor, dx: float | None) -> tuple[Tensor, Tensor]:

@@ -194,11 +194,15 @@ def _own_interpreter() -> type:
     """A kernel manager whose kernel is this very interpreter, whatever kernel specifications the machine has."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from traitlets import Float
 
     class OwnInterpreter(AsyncKernelManager):
+        shutdown_wait_time = Float(2.0)  # a kernel that computes when Ctrl-C is pressed does not answer; then kill it
+
         @property
         def kernel_spec(self) -> KernelSpec:
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            # What goes wrong in a cell is in the notebook; the kernel's own log would only disturb the progress bars.
+            argv = [sys.executable, "-m", "ipykernel_launcher", "--log-level=CRITICAL", "-f", "{connection_file}"]
             return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
     return OwnInterpreter

@@ -8,6 +8,8 @@ Book: every chapter, through `genimg run` and `genimg build`.
 from __future__ import annotations
 
 import ast
+import itertools
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,10 +74,15 @@ def read(path: Path) -> NotebookNode:
         UsageError: if the file is not a notebook.
     """
     try:
-        nb = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    except (OSError, UnicodeDecodeError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("nbformat") != 4:
+            raise ValueError("it is not in notebook format 4")
+        _fill_ids(content)
+        nbformat.validate(content)
+    except (OSError, ValueError, TypeError, AttributeError, nbformat.ValidationError, KeyError) as error:
         raise UsageError(f"{path} is not a readable notebook: {str(error).splitlines()[0]}") from None
-    return _with_ids(nb)
+    nb: NotebookNode = nbformat.reads(json.dumps(content), as_version=4)
+    return nb
 
 
 def write(nb: NotebookNode, path: Path) -> None:
@@ -94,17 +101,16 @@ def replace(path: Path, text: str) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _with_ids(nb: NotebookNode) -> NotebookNode:
+def _fill_ids(content: dict[str, Any]) -> None:
     """Ids that depend on the place of the cell only, where the file has none or has one twice."""
-    nb.nbformat_minor = max(5, nb.nbformat_minor)
+    content["nbformat_minor"] = max(5, content["nbformat_minor"])
     seen: set[str] = set()
-    for index, cell in enumerate(nb.cells):
+    for index, cell in enumerate(content["cells"]):
         name = cell.get("id") or f"cell-{index:03d}"
         while name in seen:
             name += "-again"
         cell["id"] = name
         seen.add(name)
-    return nb
 
 
 def code_cells(nb: NotebookNode) -> list[NotebookNode]:
@@ -153,13 +159,12 @@ def replace_parameters(source: str, values: Mapping[str, Any]) -> str:
         "profile = 'full'  # or full\nseed = 3"
     """
     places = _assignments(source)
-    lines = [line.encode() for line in source.splitlines(keepends=True)]
-    starts = [sum(map(len, lines[:i])) for i in range(len(lines))]
-    text = source.encode()  # ast counts columns in bytes
+    text = source.encode()  # ast counts columns in bytes, and lines by line feeds only
+    starts = [0, *itertools.accumulate(len(line) + 1 for line in text.split(b"\n"))]
     unknown = [name for name in values if name not in places]
     if unknown:
         raise UsageError(f"parameter {unknown[0]!r} is unknown (one of: {', '.join(places)})")
-    for name in sorted(values, key=lambda name: -places[name].lineno):
+    for name in sorted(values, key=lambda name: (places[name].lineno, places[name].col_offset), reverse=True):
         node = places[name]
         assert node.end_lineno is not None and node.end_col_offset is not None
         first, last = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
@@ -185,7 +190,7 @@ def normalise(nb: NotebookNode) -> NotebookNode:
     are joined, executed cells are counted from 1, and the kernel is described by its name only. Warnings stay: a
     committed notebook that prints one fails the tests.
     """
-    _with_ids(nb)
+    _fill_ids(nb)
     nb.metadata = {k: v for k, v in nb.metadata.items() if k not in RUN_METADATA}
     nb.metadata |= {"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     nb = nbformat.from_dict(nb)

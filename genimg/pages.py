@@ -7,6 +7,7 @@ Book: every page, through `genimg build`.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -78,7 +79,8 @@ def build(root: Path, site: Path, out: Path) -> Path:
     with log.open("w", encoding="utf-8") as file:
         command = [sys.executable, "-c", program, "build", str(site), *flags]
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = re.sub("\x1b\\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))  # colours, asked or not
+    log.write_text(text, encoding="utf-8")
     if "No module named 'jupyter_book'" in text:
         raise UsageError("building pages needs jupyter-book: pip install -e '.[book]'")
     if code:

@@ -25,7 +25,7 @@ def _close_figures():
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A folder that looks like the project, with the working directory in it; call it to add a chapter of code cells."""
+    """A folder that looks like the project, and the working directory; call it to add a chapter of code cells."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (tmp_path / "book").mkdir()

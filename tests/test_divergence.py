@@ -47,6 +47,14 @@ def test_equal_and_disjoint_laws(apart, expected_delta, expected_js, expected_kl
     assert kl(p, q).item() == pytest.approx(expected_kl)
 
 
+def test_a_tail_that_almost_vanishes_does_not_make_js_infinite():
+    smallest = 5e-324  # half of it is zero
+    p = torch.tensor([1.0, smallest, 0.0], dtype=torch.float64)
+    q = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    assert js(p, q).item() == pytest.approx(LOG2)
+    assert js(q, p).item() == pytest.approx(LOG2)
+
+
 @given(pmfs())
 def test_scipy_agrees(pair):
     from scipy.spatial.distance import jensenshannon

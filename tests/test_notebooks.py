@@ -1,6 +1,8 @@
 import copy
 import json
+import keyword
 import os
+import sys
 
 import nbformat
 import pytest
@@ -51,11 +53,7 @@ def test_root_is_found_from_below_and_missed_elsewhere(project, tmp_path, tmp_pa
 
 # Parameters.
 
-names = st.from_regex(r"[a-z]\w{0,8}", fullmatch=True).filter(str.isidentifier).filter(lambda n: n not in _KEYWORDS)
-_KEYWORDS = {"and", "as", "def", "del", "for", "if", "in", "is", "not", "or", "try", "from", "pass", "else", "elif"} | {
-    *("while", "with", "class", "break", "raise", "return", "yield", "lambda", "import", "global", "except"),
-    *("assert", "async", "await", "finally", "continue", "nonlocal"),
-}
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 values = st.one_of(st.integers(), st.text(max_size=8), st.booleans(), st.none(), st.lists(st.integers(), max_size=3))
 
 
@@ -68,6 +66,11 @@ def test_replaced_parameters_read_back_and_the_rest_stays(pairs, data):
     assert [line.split("#")[-1] for line in text.splitlines() if "# über" in line] == [f" über {n}" for n in pairs]
 
 
+def test_line_feeds_alone_count_as_lines():
+    source = "a = 'x\x0cy\u2028z'\nb = 1"
+    assert notebooks.replace_parameters(source, {"b": 2}) == "a = 'x\x0cy\u2028z'\nb = 2"
+
+
 def test_a_value_over_several_lines_is_replaced_as_a_whole():
     source = "a = [\n    1,\n    2,\n]; b = 'é'; c = 3  # last"
     assert notebooks.replace_parameters(source, {"c": 4, "a": []}) == "a = []; b = 'é'; c = 4  # last"
@@ -75,7 +78,7 @@ def test_a_value_over_several_lines_is_replaced_as_a_whole():
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_notebook_has_exactly_one_parameters_cell(count):
-    cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})] * count
+    cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}) for _ in range(count)]
     with pytest.raises(UsageError, match=f"has {count} code cells tagged 'parameters'"):
         notebooks.parameters_cell(nbformat.v4.new_notebook(cells=cells))
 
@@ -84,7 +87,9 @@ def test_a_notebook_has_exactly_one_parameters_cell(count):
 
 
 def noisy():
-    cell = nbformat.v4.new_code_cell("print(1)", execution_count=41, metadata={"papermill": {"duration": 1.5}, "tags": []})
+    cell = nbformat.v4.new_code_cell(
+        "print(1)", execution_count=41, metadata={"papermill": {"duration": 1.5}, "tags": []}
+    )
     cell.metadata |= {"execution": {"iopub.status.busy": "2026"}, "scrolled": True}
     stream = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in ("1", "\n")]
     data = {notebooks.WIDGET_VIEW: {"model_id": os.urandom(4).hex()}, "text/html": "<b>x</b>", "text/plain": "X()"}
@@ -136,7 +141,9 @@ def test_missing_and_repeated_ids_become_stable_ones(tmp_path):
     assert [c.id for c in notebooks.read(tmp_path / "x.ipynb").cells] == ["cell-000", "same", "same-again"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"nbformat": 4, "cells": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", "{}", '{"nbformat": 4, "nbformat_minor": 5, "cells": 3}', '{"nbformat": 3}']
+)
 def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
     (tmp_path / "x.ipynb").write_text(content)
     with pytest.raises(UsageError, match=r"x\.ipynb is not a readable notebook"):
@@ -193,8 +200,6 @@ def test_the_kernel_is_this_interpreter_with_one_thread_in_the_folder_of_the_cha
         parameters='profile = "quick"\nseed = 0\ndevice = "auto"\nsteps = 5',
     )
     result = execute(path, tmp_path / "out", profile="full", seed=7, steps=[1])
-    import sys
-
     assert outputs(result.notebook) == ["", f"{sys.executable}\n", f"{path.parent} 1 2\n", "full 7 [1]\n"]
     assert "OMP_NUM_THREADS" not in os.environ
 

@@ -7,6 +7,7 @@ one leaves nothing that looks finished.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -85,7 +86,8 @@ def remembered(label: str, content: str, build: Callable[[Allocate], Bytes]) -> 
                 raise
         return np.load(target, mmap_mode="c", allow_pickle=False)
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def _open(path: Path) -> Bytes | None:

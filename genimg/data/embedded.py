@@ -141,7 +141,8 @@ def _photos(split: str, size: int | None) -> tuple[Arrays, Labels, tuple[str, ..
 
     labels = np.array([classes.index(photo) for photo, _ in boxes], dtype=np.int64)
     raw = Arrays(read, lambda: f"{cache.digest(*paths.values())} {split} {side}", slow=True)
-    sentence = f"{len(boxes)} square{"s" * (len(boxes) > 1)} of {len(paths)} photographs inside scikit-image and scikit-learn"
+    squares = "1 square" if len(boxes) == 1 else f"{len(boxes)} squares"
+    sentence = f"{squares} of {len(paths)} photographs inside scikit-image and scikit-learn"
     return raw, labels, classes, sentence
 
 

@@ -29,8 +29,8 @@ class Images:
         >>> digits = Images(pictures, torch.tensor([0, 1, 1]), ("zero", "one"), "toy", "train", "made by hand", "none")
         >>> digits
         Images(toy/train: 3 x 1x1x1 uint8, 2 classes, made by hand)
-        >>> digits.floats().flatten().round(decimals=1).tolist()
-        [-1.0, 1.0, -0.6]
+        >>> digits.floats().flatten()
+        tensor([-1.0000,  1.0000, -0.6000])
         >>> len(digits.only("one")), len(digits.without("one"))
         (2, 1)
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import uuid
@@ -74,7 +75,8 @@ def make_pack(
     except OSError as error:
         raise UsageError(f"cannot write {target} ({error.strerror or error})") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
     return Packed(target, counts, cache.digest(target))
 
 

@@ -56,7 +56,7 @@ class Collection:
 
         Args:
             split: name of the split.
-            order: the usual order of the classes; used if it names exactly the classes found.
+            order: the usual order of the classes; used if it names all the classes found.
 
         Raises:
             UsageError: no such split, an empty one, or one that mixes class `all` with others.
@@ -77,11 +77,10 @@ class Collection:
             return pictures, None, ()
         classes = self.classes()
         usual = tuple(spelled(name) for name in order)
-        if sorted(usual) == sorted(classes):
-            classes = usual
-        position = {name: i for i, name in enumerate(classes)}
+        known = set(classes) <= set(usual)
+        position = {name: i for i, name in enumerate(usual if known else classes)}
         labels = np.array([position[member.label] for member in members], dtype=np.int64)
-        return pictures, labels, order if classes == usual else classes
+        return pictures, labels, order if known else classes
 
 
 def spelled(name: str) -> str:

@@ -108,8 +108,8 @@ def fit(picture: Image.Image, size: int) -> Image.Image:
         return picture
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
-    return picture.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    square = picture.crop((left, top, left + side, top + side))  # resize(box=) would mix in pixels from outside the box
+    return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def planes(picture: Image.Image) -> Bytes:

@@ -112,7 +112,7 @@ def style() -> None:
 def _retina() -> None:
     from IPython.core.getipython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return
     from matplotlib_inline.backend_inline import set_matplotlib_formats

@@ -1,0 +1,112 @@
+"""A slider over pictures that were computed before.
+
+Book: 04_wgan (latent interpolation).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import torch
+import traitlets
+from PIL import Image
+from torch import Tensor
+
+from genimg.checks import UsageError, at_least
+from genimg.plots import pixels
+from genimg.widgets.page import page_html
+
+_MODULE = Path(__file__).with_suffix(".js")
+_LIMIT = 1_500_000
+"""Bytes of PNG: a page with everything on it should stay below 2 MB."""
+_STRIP = 6
+"""Frames in the fixed picture."""
+
+
+class FrameSlider(anywidget.AnyWidget):
+    """One of n images at a time, chosen with a slider; in a notebook `value` is the index and can be observed or set.
+
+    Args:
+        frames: (n, c, h, w) or a list of (c, h, w), float in [-1, 1] or uint8, all of one size.
+        captions: One per frame.
+        label: What is shown, for the slider and for readers who do not see it.
+        scale: CSS pixels per image pixel; enlarged images stay sharp. Not wider than the page in any case.
+
+    Raises:
+        UsageError: for images of different sizes, a wrong number of captions, no label, or more than 1.5 MB.
+
+    Example:
+        >>> FrameSlider(torch.zeros(2, 1, 4, 4), captions=["t = 0", "t = 1"], label="From one digit to another")
+        FrameSlider(2 frames, 'From one digit to another')
+    """
+
+    _esm = _MODULE
+    frames = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    captions = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    sharp = traitlets.Bool().tag(sync=True)
+    value = traitlets.Int(0).tag(sync=True)
+
+    def __init__(
+        self, frames: Tensor | Sequence[Tensor], captions: Sequence[str], label: str, scale: int = 4, **kwargs: Any
+    ) -> None:
+        images = [frame for frame in frames]  # noqa: C416  # a tensor is iterable, but not a Sequence
+        if not images or len({tuple(image.shape) for image in images}) != 1:
+            raise UsageError("frames must be images of one size, at least one of them")
+        if len(captions) != len(images):
+            raise UsageError(f"captions must hold one entry per frame ({len(images)}), got {len(captions)}")
+        if not label.strip():
+            raise UsageError("label must say what the frames show; it is read to those who do not see them")
+        at_least(scale, 1, "scale")
+        cells = pixels(torch.stack(images))
+        urls = [_png(cell) for cell in cells]
+        if sum(map(len, urls)) > _LIMIT:
+            raise UsageError(
+                f"the frames weigh {sum(map(len, urls)) / 1e6:.1f} MB in the page; show fewer or smaller ones"
+            )
+        self._cells = cells
+        wide = scale * cells.shape[2]
+        super().__init__(frames=urls, captions=list(captions), label=label, width=wide, sharp=scale > 1, **kwargs)
+
+    @traitlets.validate("value")
+    def _inside(self, proposal: Any) -> int:
+        return min(max(0, int(proposal["value"])), len(self.frames) - 1)
+
+    def __repr__(self) -> str:
+        return f"FrameSlider({len(self.frames)} frames, {self.label!r})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        names = ("frames", "captions", "label", "width", "sharp", "value")
+        state = {name: getattr(self, name) for name in names}
+        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._film())}, metadata
+
+    def _film(self) -> str:
+        """A few frames beside each other, as an image: what stays on paper."""
+        count = len(self._cells)
+        chosen = sorted({round(i * (count - 1) / max(1, min(_STRIP, count) - 1)) for i in range(min(_STRIP, count))})
+        cells, gap = self._cells[chosen], max(1, self._cells.shape[1] // 14)
+        stacked = self._cells.shape[2] > 3 * self._cells.shape[1]  # wide frames stand under each other
+        axis = 0 if stacked else 1
+        white = np.full((gap, cells.shape[2], 3) if stacked else (cells.shape[1], gap, 3), 255, np.uint8)
+        sheet = np.concatenate([part for cell in cells for part in (white, cell)][1:], axis=axis)
+        # Small frames are enlarged here: a page without scripts knows nothing of `sharp`.
+        grown = max(1, min(self.width // self._cells.shape[2], 800 // sheet.shape[1]))
+        sheet = sheet.repeat(grown, axis=0).repeat(grown, axis=1)
+        alt = f"{self.label}; frames: {', '.join(self.captions[i] for i in chosen)}"
+        return f'<img src="{_png(sheet)}" alt="{html.escape(alt)}" width="{sheet.shape[1]}" style="max-width:100%">'
+
+
+def _png(cell: np.ndarray) -> str:
+    grey = bool((cell == cell[..., :1]).all())
+    file = io.BytesIO()
+    Image.fromarray(cell[..., 0] if grey else cell).save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

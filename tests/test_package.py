@@ -1,0 +1,136 @@
+"""The package as a whole, and the book as it is committed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genimg import notebooks
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+BOOTSTRAP = """import importlib.util
+if importlib.util.find_spec("genimg") is None:
+    %pip install -q "genimg @ git+{repository}\""""
+HEAVY = ("matplotlib", "torchvision", "ipywidgets", "anywidget")
+
+
+def every_chapter(test):
+    return pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in CHAPTERS])(test)
+
+
+def repository():
+    return re.search(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)[1]
+
+
+# The package.
+
+
+def test_import_is_fast_and_light():
+    code = "import time; start = time.perf_counter(); import genimg; print(time.perf_counter() - start)\n"
+    code += f"import sys; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    seconds, loaded = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert float(seconds) < 1.5 and loaded == "[]"
+
+
+def test_the_core_needs_neither_pictures_nor_widgets():
+    modules = "data distributions divergence fields history metrics networks objectives records training transport zoo"
+    code = f"import sys, genimg\nfor name in {modules.split()}: getattr(genimg, name)\n"
+    code += f"print(sorted(set({HEAVY}) & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_every_name_of_the_package_resolves():
+    import genimg
+
+    assert all(getattr(genimg, name) is not None for name in genimg.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        genimg.nothing  # noqa: B018
+
+
+def test_every_module_is_reachable_from_the_package():
+    import genimg
+
+    found = {
+        path.stem for path in (ROOT / "genimg").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    behind_the_commands = {"__init__", "cli", "console", "execution", "notebooks", "pages", "weights"}
+    assert found - behind_the_commands <= set(dir(genimg))
+
+
+def test_the_repository_is_named_in_one_place():
+    assert re.search(r"^  url: (.+)$", (ROOT / "_config.yml").read_text(), flags=re.MULTILINE)[1] == repository()
+    owner = repository().removeprefix("https://github.com/")
+    for path in CHAPTERS:
+        named = set(re.findall(r"github\.com/([\w-]+/genimg)\b", path.read_text()))
+        assert named <= {owner}, path.name
+
+
+# The book.
+
+
+def test_the_table_of_contents_lists_every_page():
+    listed = re.findall(r"(?:file|root): (book/\w+)$", (ROOT / "_toc.yml").read_text(), flags=re.MULTILINE)
+    found = [path.relative_to(ROOT) for pattern in ("*.ipynb", "*.md") for path in (ROOT / "book").glob(pattern)]
+    assert sorted(listed) == sorted(str(path.with_suffix("")) for path in found)
+
+
+@every_chapter
+def test_a_chapter_starts_with_bootstrap_and_parameters(path):
+    nb = notebooks.read(path)
+    first, second, third = notebooks.code_cells(nb)[:3]
+    assert nb.cells[0].cell_type == "markdown" and nb.cells[0].source.startswith("# ")
+    assert first.source == BOOTSTRAP.format(repository=repository()) and notebooks.tags(first) == ["remove-cell"]
+    assert second is notebooks.parameters_cell(nb) and set(notebooks.tags(second)) == {"parameters", "hide-input"}
+    assert notebooks.parameters(second.source) == {"profile": "quick", "seed": 0, "device": "auto"}
+    assert "genimg.seeding.deterministic(seed)" in third.source or "gi.seeding.deterministic(seed)" in third.source
+
+
+@every_chapter
+def test_a_chapter_is_committed_as_a_clean_run_left_it(path, tmp_path):
+    nb = notebooks.read(path)
+    cells = notebooks.code_cells(nb)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), "run it: genimg run --in-place"
+    for cell in cells:
+        for output in cell.outputs:
+            raises = {"raises-exception", "nbval-raises-exception"} & set(notebooks.tags(cell))
+            assert output.output_type != "error" or raises, cell.source
+            assert output.get("name") != "stderr", f"a warning is stored: {output.get('text')}"
+            assert not re.search(
+                r"\bat 0x[0-9a-f]+", str(output.get("text", "")) + str(output.get("data", {}).get("text/plain"))
+            )
+    notebooks.write(notebooks.normalise(nb), tmp_path / path.name)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes(), "not in normal form: genimg run --in-place"
+
+
+@every_chapter
+def test_checked_cells_have_something_to_check(path):
+    checked = [c for c in notebooks.code_cells(notebooks.read(path)) if "nbval-check-output" in notebooks.tags(c)]
+    assert checked, "no number of this chapter is checked"
+    for cell in checked:
+        texts = [o for o in cell.outputs if o.get("text") or "text/plain" in o.get("data", {})]
+        assert texts, f"nbval compares nothing with an empty output: {cell.source}"
+
+
+@every_chapter
+def test_every_figure_says_what_it_shows_to_who_cannot_see_it(path):
+    names = []
+    for cell in notebooks.code_cells(notebooks.read(path)):
+        if not any(kind.startswith("image/") for o in cell.outputs for kind in o.get("data", {})):
+            continue
+        shown = cell.metadata.get("mystnb", {})
+        assert len(shown.get("image", {}).get("alt", "")) >= 20, cell.source
+        assert shown.get("figure", {}).get("caption"), cell.source
+        names.append(shown["figure"].get("name", ""))
+    assert all(name.startswith(f"fig-{path.stem[:2]}-") for name in names) and len(set(names)) == len(names)
+
+
+@every_chapter
+def test_pictures_in_the_text_have_an_alternative_too(path):
+    for cell in notebooks.read(path).cells:
+        if cell.cell_type == "markdown":
+            assert "![](" not in cell.source
+            for block in re.findall(r"```\{(?:figure|image)\}.*?```", cell.source, flags=re.DOTALL):
+                assert ":alt:" in block, block

@@ -1,0 +1,84 @@
+import nbformat
+import pytest
+
+from genimg import notebooks, pages
+from genimg.checks import UsageError
+
+CONFIG = """
+title: A book
+execute: {execute_notebooks: "off"}
+only_build_toc_files: true
+repository: {url: ""}
+"""
+
+
+@pytest.fixture
+def book(project, tmp_path):
+    for name in ("01_a", "02_b"):
+        path = project(name, "1 + 1")
+        notebooks.write(notebooks.normalise(notebooks.read(path)), path)
+    (tmp_path / "_config.yml").write_text(CONFIG)
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters: [{file: book/01_a}, {file: book/02_b}]\n"
+    )
+    (tmp_path / "book" / "index.md").write_text("# Index\n\nSee {doc}`01_a`.\n")
+    (tmp_path / "book" / "_static").mkdir()
+    (tmp_path / "book" / "_static" / "x.css").write_text("")
+    (tmp_path / "book" / ".ipynb_checkpoints").mkdir()
+    return tmp_path
+
+
+def executed(book, name, mark):
+    nb = notebooks.read(book / "book" / f"{name}.ipynb")
+    nb.cells[-1].update(execution_count=1, outputs=[nbformat.v4.new_output("stream", name="stdout", text=mark)])
+    notebooks.parameters_cell(nb).source = "profile = 'full'"
+    notebooks.write(notebooks.normalise(nb), book / "build" / "book" / f"{name}.ipynb")
+
+
+def staged(book, name):
+    return (book / "build" / "site" / "book" / f"{name}.ipynb").read_text()
+
+
+def test_executed_chapters_are_staged_where_there_are_some(book):
+    executed(book, "01_a", "from the run")
+    notes = pages.stage(book, pages.default_executed(book), book / "build" / "site")
+    assert "from the run" in staged(book, "01_a") and "from the run" not in staged(book, "02_b")
+    assert notes == ["02_b: as committed, it has not been run"]
+
+
+def test_a_result_of_another_text_is_not_shown(book, project):
+    executed(book, "01_a", "from the run")
+    executed(book, "02_b", "from the run")
+    project("01_a", "1 + 2")
+    notes = pages.stage(book, book / "build" / "book", book / "build" / "site")
+    assert notes == ["01_a: as committed, its text has changed since it was run"]
+    assert "from the run" not in staged(book, "01_a") and "from the run" in staged(book, "02_b")
+
+
+def test_without_a_run_the_committed_chapters_are_staged(book):
+    assert pages.default_executed(book) is None
+    assert pages.stage(book, None, book / "build" / "site") == []
+    assert staged(book, "01_a") == (book / "book" / "01_a.ipynb").read_text()
+
+
+def test_staging_brings_everything_else_and_no_left_overs(book):
+    site = book / "build" / "site"
+    (site / "book").mkdir(parents=True)
+    (site / "book" / "gone.md").write_text("# Old")
+    (book / "_build").mkdir()
+    pages.stage(book, None, site)
+    found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
+    text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
+    assert found == ["_config.yml", "_toc.yml", *text]
+
+
+def test_pages_are_built_and_a_warning_is_an_error(book):
+    executed(book, "01_a", "from the run")
+    pages.stage(book, book / "build" / "book", book / "build" / "site")
+    index = pages.build(book, book / "build" / "site", book)
+    assert index == book / "_build" / "html" / "index.html" and index.is_file()
+    assert "from the run" in (book / "_build" / "html" / "book" / "01_a.html").read_text()
+
+    (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
+    with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):
+        pages.build(book, book / "build" / "site", book)

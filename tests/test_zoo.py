@@ -1,0 +1,79 @@
+"""Weights: what is saved is what is loaded, and a file with another hash is refused."""
+
+import json
+
+import pytest
+import torch
+
+import genimg as gi
+from genimg import weights, zoo
+from genimg.checks import UsageError
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    G, D = gi.networks.dcgan(latent=4, size=28, width=8, seed=0)
+    arguments = {"latent": 4, "size": 28, "channels": 1, "width": 8}
+    zoo.save("small", "dcgan", arguments, G, D, {"data": "none", "steps": 0}, folder=tmp_path)
+    return tmp_path, G, D
+
+
+def test_loaded_networks_are_the_saved_ones_in_half_precision(shelf):
+    _, G, D = shelf
+    loaded_G, loaded_D = zoo.load("small")
+    for network, loaded in ((G, loaded_G), (D, loaded_D)):
+        assert not loaded.training
+        for name, value in network.state_dict().items():
+            assert loaded.state_dict()[name].dtype == torch.float32
+            assert torch.equal(loaded.state_dict()[name], value.half().float())
+
+
+def test_a_changed_file_is_refused_and_reported(shelf):
+    folder, _, _ = shelf
+    path = folder / "small.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(UsageError, match="small.safetensors has sha256"):
+        zoo.load("small")
+    ((name, ok, detail),) = zoo.verify()
+    assert (name, ok) == ("small", False) and "sha256" in detail
+    path.unlink()
+    with pytest.raises(UsageError, match="is missing"):
+        zoo.load("small")
+
+
+def test_unknown_names_are_answered_with_the_known_ones(shelf):
+    with pytest.raises(UsageError, match="did you mean 'small'"):
+        zoo.load("smal")
+
+
+def test_what_ships_is_whole_small_and_carries_its_recipe():
+    shipped = json.loads((zoo.FOLDER / "manifest.json").read_text())
+    assert "digits" in shipped
+    assert all(ok for _, ok, _ in zoo.verify())
+    sizes = [(zoo.FOLDER / entry["file"]).stat().st_size for entry in shipped.values()]
+    assert max(sizes) <= 16 * 2**20 and sum(sizes) <= 60 * 2**20
+    for entry in shipped.values():
+        assert {"data", "steps", "seed", "objective", "profile", "device"} <= set(entry["recipe"])
+    assert {row["name"] for row in zoo.describe()} == set(shipped)
+
+
+def test_the_shipped_critic_prefers_real_digits_to_noise():
+    """Large on real: the sign convention, on the weights that readers get."""
+    _, D = zoo.load("digits")
+    digits = gi.data.load("mnist", "test", subset=True).floats()[:100]
+    noise = torch.rand(100, 1, 28, 28, generator=gi.rng(0)) * 2 - 1
+    assert float(D(digits).mean()) > float(D(noise).mean())
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch):
+    path = weights.write_tensors(tmp_path / "a.safetensors", {"x": torch.ones(1)})
+
+    def full_disk(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights.os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        weights.write_tensors(path, {"x": torch.zeros(1)})
+    assert list(tmp_path.iterdir()) == [path]
+    assert float(weights.read_tensors(path)[0]["x"]) == 1
