@@ -190,6 +190,6 @@ def _law(p: Tensor, name: str, dx: float | None) -> Tensor:
 
 def _within(D: Tensor, low: float, high: float) -> Tensor:
     D = D.double()
-    if not bool(((D >= low - 1e-6) & (D <= high + 1e-6)).all()):
+    if not bool(((low - 1e-6 <= D) & (high + 1e-6 >= D)).all()):
         raise UsageError(f"D must lie in [{low:g}, {high:g}], got {float(D.min()):.3g} to {float(D.max()):.3g}")
     return D.clamp(low, high)

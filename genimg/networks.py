@@ -5,7 +5,8 @@ Book: 02_gan_theory (first GAN), 04_wgan.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -29,13 +30,18 @@ def mlp(
         >>> sum(p.numel() for p in mlp([2, 8, 1], seed=0).parameters())     # 2·8 + 8 + 8·1 + 1
         33
     """
-    acts = {"relu": nn.ReLU, "leaky": lambda: nn.LeakyReLU(0.2), "tanh": nn.Tanh, "silu": nn.SiLU}
+    acts: dict[str, Callable[[], nn.Module]] = {
+        "relu": nn.ReLU,
+        "leaky": lambda: nn.LeakyReLU(0.2),
+        "tanh": nn.Tanh,
+        "silu": nn.SiLU,
+    }
     choice(activation, "activation", acts)
     if len(widths) < 2:
         raise UsageError(f"mlp: widths needs an input and an output size, got {list(widths)}")
     layers: list[nn.Module] = []
     with seeded(seed):
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), acts[activation]()]
     layers.pop()
     if zero_last:
@@ -57,7 +63,7 @@ class Generator(nn.Module):
             nn.ReLU(),
         )
         blocks: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             blocks += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.GroupNorm(8, outputs), nn.ReLU()]
         self.blocks = nn.Sequential(*blocks)
         self.end = nn.Sequential(nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())

@@ -65,7 +65,7 @@ def deterministic(seed: int) -> None:
     """Seeds Python, NumPy and torch and asks for one thread and deterministic algorithms on the CPU.
 
     One thread because the order of a floating-point sum, hence the last digit, depends on their number: a notebook
-    then prints the same bytes on a laptop and on a server of the same kind. Called once in the set-up cell of a chapter.
+    then prints the same bytes on a laptop and on a server of the same kind. Called once, in a chapter's set-up cell.
     On CUDA the algorithms stay free to be fast: there a run is reproducible within tolerance, not bit by bit.
     """
     random.seed(seed)

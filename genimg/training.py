@@ -244,8 +244,9 @@ class _Guard:
         for name, network in self.networks.items():
             network.load_state_dict(self.good[name])
         raise Diverged(
-            f"training diverged between steps {self.step} and {step} (critic loss {float(out.loss.detach()):.3g}, distance "
-            f"{float(out.distance):.3g}); the networks are back at step {self.step}: lower lr or raise the penalty"
+            f"training diverged between steps {self.step} and {step} (critic loss "
+            f"{float(out.loss.detach()):.3g}, distance {float(out.distance):.3g}); "
+            f"the networks are back at step {self.step}: lower lr or raise the penalty"
         )
 
 

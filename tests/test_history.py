@@ -1,5 +1,7 @@
 """History: weights of instants, the mean critic, the sampling law of P_Ghist, files."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -36,7 +38,7 @@ def test_weights_sum_to_one_and_follow_the_exponential(rate, start):
     assert float(w.sum()) == pytest.approx(1, abs=1e-5)
     kept = [k for k, t in enumerate(history.times) if t >= start]
     assert all((float(w[k]) > 0) == (k in kept) for k in range(4))
-    for a, b in zip(kept, kept[1:], strict=False):
+    for a, b in pairwise(kept):
         ratio = torch.exp(torch.tensor(-rate * 100))
         assert float(w[b] / w[a]) == pytest.approx(float(ratio), rel=1e-3)
 

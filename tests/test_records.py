@@ -82,7 +82,7 @@ def test_the_claims_of_the_talk_and_the_records_of_the_book_are_well_formed():
     found = records.load_all(ROOT / "book" / "records")
     assert len(claims) > 100 and found
     for name, record in found.items():
-        assert not record.commit == "unknown", f"{name}: made outside a checkout"
+        assert record.commit != "unknown", f"{name}: made outside a checkout"
         for claim in claims:
             if claim["id"] == name:
                 assert record.reported == claim["reported"], f"{name}: reported differs from the claim"

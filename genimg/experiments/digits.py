@@ -8,17 +8,19 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from genimg import data, devices, divergence, networks, objectives, seeding, transport, zoo
+from genimg.checks import UsageError
 from genimg.distributions import Empirical, Gaussian, Pushforward
 from genimg.experiments import Progress
 from genimg.records import Record
 from genimg.training import gan_steps
 
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "quick": {"steps": 40, "width": 8, "batch": 64, "critic_per_step": 2, "lr": 2e-3, "samples": 1000},
     "cpu": {"steps": 6000, "width": 24, "batch": 64, "critic_per_step": 3, "lr": 1e-3, "samples": 10_000},
     "full": {"steps": 40_000, "width": 64, "batch": 128, "critic_per_step": 5, "lr": 2e-4, "samples": 10_000},
@@ -63,7 +65,7 @@ def run(
         }
         arguments = {"latent": LATENT, "size": 28, "channels": 1, "width": size["width"]}
         digest = zoo.save("digits", "dcgan", arguments, G, D, recipe, folder=folder)
-    common = {
+    common: dict[str, Any] = {
         "chapter": "04_wgan",
         "source": "this project; the talk shows WGAN-GP samples without a number",
         "dataset": f"MNIST, {len(train)} training digits; measured on {size['samples']} samples",
@@ -114,14 +116,17 @@ def measure(G: nn.Module, train: data.Images, test: data.Images, seed: int, samp
     pick = torch.randperm(len(known), generator=rng)
     floor = known[pick[: len(held_out)]]
     reference = pick[: min(10_000, len(known))]
-    labels = train.labels[reference] if train.labels is not None else torch.zeros(len(reference), dtype=torch.long)
+    if train.labels is None:
+        raise UsageError("digits: the training images have no labels; use MNIST in torchvision's layout")
+    known, labels = known[reference], train.labels[reference]
     directions = 256
     return {
         "sliced": transport.sliced_w1(fake[: len(held_out)], held_out, directions, rng),
         "floor": transport.sliced_w1(floor, held_out, directions, rng),
         "classes": float(
             divergence.delta(
-                shares(nearest_label(fake, known[reference], labels)), shares(nearest_label(held_out, known[reference], labels))
+                shares(nearest_label(fake, known, labels)),
+                shares(nearest_label(held_out, known, labels)),
             )
         ),
     }

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ def run(
 ) -> dict[str, Record]:
     """Four numbers per seed: two gaps that should be zero, a factor that should be 2, a bias that should be 0.21."""
     size = SIZES[profile]
-    measures: dict[str, tuple[Callable[[int, dict[str, int]], float], dict[str, object]]] = {
+    measures: dict[str, tuple[Callable[[int, dict[str, int]], float], dict[str, Any]]] = {
         "theory-js-identity": (
             js_gap,
             {
@@ -83,7 +84,7 @@ def run(
             {
                 "claim": "a critic trained with the gradient penalty overestimates W1",
                 "chapter": "04_wgan",
-                "source": "calculus of variations, chapter 04; N(2,1) against N(0,1), where W1 = 2 and theory gives 2.21",
+                "source": "calculus of variations, chapter 04: theory gives 2.21 where W1 = 2",
                 "dataset": "N(2, 1) against N(0, 1)",
                 "method": f"WGAN-GP, lambda 10, MLP 1-64-64-1, {size['steps']} steps",
                 "metric": "E D(real) - E D(fake)",
@@ -102,7 +103,7 @@ def run(
             progress(name, done * len(seeds) + k, len(measures) * len(seeds))
             values.append(measure(seed, size))
         records[name] = Record(
-            **about,  # type: ignore[arg-type]
+            **about,
             values=values,
             seeds=seeds,
             config=size,

@@ -1,7 +1,7 @@
 """Pictures that answer: the same ES module in Jupyter, in Colab and in the static pages.
 
-In a notebook a widget is an ordinary anywidget with a live kernel behind it. Beside that view its output holds HTML with
-a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
+In a notebook a widget is an ordinary anywidget with a live kernel behind it. Beside that view its output holds HTML
+with a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
 
 Book: 03_wasserstein_tv, 04_wgan.
 """

@@ -84,7 +84,7 @@ class FrameSlider(anywidget.AnyWidget):
         return f"FrameSlider({len(self.frames)} frames, {self.label!r})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         names = ("frames", "captions", "label", "width", "sharp", "value")
         state = {name: getattr(self, name) for name in names}
         return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._film())}, metadata

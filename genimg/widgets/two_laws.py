@@ -58,7 +58,7 @@ class TwoLaws(anywidget.AnyWidget):
         return f"TwoLaws({', '.join(shown)})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         state = {"first": self.first, "second": self.second}
         return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._drawing())}, metadata
 
@@ -72,6 +72,7 @@ class TwoLaws(anywidget.AnyWidget):
         gap = q.cumsum(0) - p.cumsum(0)
         f = torch.cat([torch.zeros(1), (gap[:-1].sign() * (gap[:-1].abs() > 1e-9) * 0.05).cumsum(0)])
         f = f - (f.max() + f.min()) / 2
+        line = _path(170 - 30 * f / max(1.0, float(f.max())))
         top = float(torch.maximum(p, q).max())
         words = f"JS {js:.2f}, total variation {delta:.2f}, W1 {w1:.2f}"
         label = f"Two laws, {self.first['kind']} and {self.second['kind']}, and the dual variable of W1. {words}."
@@ -79,7 +80,7 @@ class TwoLaws(anywidget.AnyWidget):
             f'<svg viewBox="0 0 500 240" width="500" style="max-width:100%" role="img" aria-label="{label}">'
             + _filled(p / top, BLUE)
             + _filled(q / top, ORANGE)
-            + f'<path d="{_path(170 - 30 * f / max(1.0, float(f.max())))}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
+            + f'<path d="{line}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
             + '<text x="10" y="138" fill="currentColor" font-size="12">f, the optimal 1-Lipschitz critic</text>'
             + f'<text x="10" y="226" fill="currentColor" font-size="13">{words}</text></svg>'
         )
@@ -107,7 +108,7 @@ def _masses(spec: Mapping[str, Any]) -> Tensor:
     elif spec["kind"] == "uniform":
         p = ((_GRID + 0.025).clamp(max=mean + width) - (_GRID - 0.025).clamp(min=mean - width)).clamp(min=0.0)
     elif spec["kind"] == "bumps":
-        p = sum(torch.exp(-(((_GRID - mean - side * width) / 0.35) ** 2) / 2) for side in (-1, 1))
+        p = torch.stack([torch.exp(-(((_GRID - at) / 0.35) ** 2) / 2) for at in (mean - width, mean + width)]).sum(0)
     else:
         p = torch.exp(-(((_GRID - mean) / width) ** 2) / 2)
     return p / p.sum()
