@@ -1,13 +1,17 @@
+import base64
 import copy
+import io
 import json
 import keyword
 import os
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from genimg import execution, notebooks
 from genimg.checks import UsageError
@@ -124,6 +128,30 @@ def test_normal_form_is_the_same_for_two_runs_and_for_itself():
     one, two = notebooks.normalise(noisy()), notebooks.normalise(noisy())
     assert nbformat.writes(one) == nbformat.writes(two)
     assert nbformat.writes(notebooks.normalise(copy.deepcopy(one))) == nbformat.writes(one)
+
+
+def pictured(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    cell = nbformat.v4.new_code_cell("x", execution_count=1)
+    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    nb = notebooks.normalise(nbformat.v4.new_notebook(cells=[cell]))
+    return Image.open(io.BytesIO(base64.b64decode(nb.cells[0].outputs[0].data["image/png"])))
+
+
+def test_a_drawing_gets_a_palette_and_looks_the_same():
+    ramp = np.linspace(0, 255, 200).astype(np.uint8)  # one ramp of one colour, as a line's edge has
+    pixels = np.stack([ramp, 255 - ramp // 2, np.full(200, 30, np.uint8)], 1)[None].repeat(50, 0)
+    picture = pictured(pixels)
+    assert picture.mode == "P"
+    assert np.abs(np.asarray(picture.convert("RGB"), float) - pixels).mean() <= 0.5
+
+
+def test_a_picture_that_needs_its_colours_keeps_them():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    picture = pictured(pixels)
+    assert picture.mode == "RGB" and (np.asarray(picture) == pixels).all()
 
 
 def test_warnings_on_stderr_stay_visible():

@@ -4,7 +4,7 @@ const CSS = `
 .gwf { --line:#8888; --soft:#8882; --dual:#009e73; font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; }
 .gwf img { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: 4px; background: #fff; }
 .gwf img.sharp { image-rendering: pixelated; }
-.gwf .row { display: flex; gap: 12px; align-items: center; margin-top: 10px; }
+.gwf .player { display: flex; gap: 12px; align-items: center; margin-top: 10px; }
 .gwf input { flex: 1; min-width: 0; height: 28px; margin: 0; accent-color: var(--dual); }
 .gwf button { font: inherit; color: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; min-width: 5.2em; min-height: 34px; cursor: pointer; }
 .gwf button:hover { border-color: currentColor; }
@@ -23,7 +23,7 @@ function render({ model, el }) {
   root.className = "gwf";
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", label);
-  root.innerHTML = `<style>${CSS}</style><img alt=""><div class="row">
+  root.innerHTML = `<style>${CSS}</style><img alt=""><div class="player">
     <button type="button">play</button><input type="range" min="0" max="${frames.length - 1}" step="1"></div><p aria-live="polite"></p>`;
   el.appendChild(root);
   const [image, button, slider, caption] = ["img", "button", "input", "p"].map((tag) => root.querySelector(tag));

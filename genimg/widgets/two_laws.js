@@ -139,24 +139,24 @@ const PRESETS = {
 
 const CSS = `
 .gw2 { --real:#0072b2; --fake:#e69f00; --dual:#009e73; --real-text:#0072b2; --fake-text:#8a5d00; --dual-text:#007a59;
-  --line:#8888; --soft:#8882; font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; }
-.gw2.dark { --real:#3d9fdb; --fake:#e69f00; --dual:#1fbf8f; --real-text:#6cbcf0; --fake-text:#efb13a; --dual-text:#3fd3a6; }
+  --fake-track:#b37400; --line:#8888; --soft:#8882; color-scheme: light; font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; }
+.gw2.dark { --real:#3d9fdb; --fake:#e69f00; --dual:#1fbf8f; --real-text:#6cbcf0; --fake-text:#efb13a; --dual-text:#3fd3a6; --fake-track:#e69f00; color-scheme: dark; }
 .gw2 * { box-sizing: border-box; }
 .gw2 .pictures { display: flex; flex-wrap: wrap; gap: 0 20px; align-items: flex-start; }
 .gw2 .lines { flex: 1 1 400px; min-width: 0; }
-.gw2 .plan { flex: 0 1 250px; min-width: 200px; }
+.gw2 .plan { flex: 0 1 230px; min-width: 200px; }
 .gw2 svg { display: block; width: 100%; height: auto; overflow: visible; }
-.gw2 svg text { fill: currentColor; font: 11.5px system-ui, sans-serif; }
+.gw2 svg text { fill: currentColor; font: 13px system-ui, sans-serif; }
 .gw2 .drag { cursor: ew-resize; touch-action: pan-y; }
 .gw2 .controls { display: flex; flex-wrap: wrap; gap: 10px 20px; margin: 10px 0; }
 .gw2 fieldset { flex: 1 1 260px; min-width: 0; margin: 0; padding: 4px 12px 10px; border: 1px solid var(--line); border-radius: 8px; }
 .gw2 fieldset.one { border-left: 4px solid var(--real); } .gw2 fieldset.two { border-left: 4px solid var(--fake); }
-.gw2 legend { padding: 0 6px; font-weight: 600; }
+.gw2 legend { float: none; width: auto; margin: 0; padding: 0 6px; font-size: 15px; font-weight: 600; line-height: 1.4; }
 .gw2 .one legend { color: var(--real-text); } .gw2 .two legend { color: var(--fake-text); }
 .gw2 label { display: grid; grid-template-columns: 8.5em 1fr 3.2em; gap: 8px; align-items: center; min-height: 30px; font-size: 14px; }
 .gw2 label output { text-align: right; font-variant-numeric: tabular-nums; }
 .gw2 input[type=range] { width: 100%; min-width: 0; margin: 0; height: 24px; }
-.gw2 .one input { accent-color: var(--real); } .gw2 .two input { accent-color: var(--fake); }
+.gw2 .one input { accent-color: var(--real); } .gw2 .two input { accent-color: var(--fake-track); }
 .gw2 select, .gw2 button { font: inherit; font-size: 14px; color: inherit; background: var(--soft); border: 1px solid var(--line);
   border-radius: 6px; padding: 3px 8px; min-height: 30px; }
 .gw2 select { grid-column: 2 / 4; } .gw2 select option { color: #222; background: #fff; }
@@ -164,7 +164,7 @@ const CSS = `
 .gw2 :focus-visible { outline: 2px solid var(--dual); outline-offset: 2px; }
 .gw2 .presets { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 0 0 8px; font-size: 14px; }
 .gw2 dl { margin: 6px 0 0; display: grid; grid-template-columns: max-content minmax(60px, 1fr) 6.2em; gap: 5px 12px; align-items: center; }
-.gw2 dt { font-weight: 500; margin: 0; } .gw2 dd { margin: 0; }
+.gw2 dt { font-weight: 500; margin: 0; } .gw2 dd { margin: 0; min-width: 0; }
 .gw2 dd.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .gw2 dd.number small { opacity: .75; font-size: 12px; }
 .gw2 .bar { position: relative; height: 14px; border-radius: 3px; background: var(--soft); overflow: hidden; }
@@ -198,7 +198,7 @@ function followTheme(element, host) {
   return () => observer.disconnect();
 }
 
-function picture(first, second) {
+function picture(first, second, specs) {
   const lines = [];
   const peak = (one) => Math.max(...one.p.slice(0, COUNT));
   const scale = 96 / Math.max(peak(first), peak(second), 1e-9);
@@ -216,6 +216,11 @@ function picture(first, second) {
     });
   });
   lines.push(`<path d="M8 ${base}H${W - 8}" stroke="currentColor" stroke-opacity=".5"/>`);
+  // Handles: what can be dragged should look like it. Labels step aside where the centres meet.
+  const close = Math.abs(specs.first.mean - specs.second.mean) < 0.6 ? 11 * (specs.first.mean <= specs.second.mean ? 1 : -1) : 0;
+  [["real", "P₁", specs.first.mean, -close], ["fake", "P₂", specs.second.mean, close]].forEach(([colour, name, at, aside]) =>
+    lines.push(`<circle cx="${px(at)}" cy="${base}" r="7" style="fill:var(--${colour})" stroke="#fff" stroke-width="1.5"/><text x="${px(at) + aside}" y="${base + 22}" text-anchor="middle" style="fill:var(--${colour}-text)">${name}</text>`),
+  );
   return lines.join("");
 }
 
@@ -225,9 +230,9 @@ function duals(first, second) {
   const xs = GRID.map(px);
   const middle = (Math.max(...f) + Math.min(...f)) / 2;
   const span = Math.max(1, (Math.max(...f) - Math.min(...f)) / 2);
-  const top = 178;
-  const bottom = 262;
-  const zero = (y, label) => `<path d="M8 ${y}H${W - 8}" stroke="currentColor" stroke-opacity=".25"/><text x="10" y="${y - 46}">${label}</text>`;
+  const top = 212;
+  const bottom = 304;
+  const zero = (y, label) => `<path d="M8 ${y}H${W - 8}" stroke="currentColor" stroke-opacity=".25"/><text x="10" y="${y - 42}">${label}</text>`;
   // Where neither law has mass any critic is optimal; the line is pale there.
   const sign = (i) => D[COUNT + i] || D[i];
   const pieces = [];
@@ -243,7 +248,7 @@ function duals(first, second) {
     `<path d="${path(xs, f.map((value) => top - (32 * (value - middle)) / span))}" style="stroke:var(--dual)" fill="none" stroke-width="2.2"/>` +
     zero(bottom, `D* = 1_P − 1_N:  E₁D* − E₂D* = ${fixed(2 * delta(first, second))} = 2δ`) +
     `<path d="${pieces.join("")}" style="stroke:var(--dual)" fill="none" stroke-width="2.2"/>` +
-    [-6, -4, -2, 0, 2, 4, 6].map((x) => `<path d="M${px(x)} 304v4" stroke="currentColor" stroke-opacity=".5"/><text x="${px(x)}" y="320" text-anchor="middle">${x}</text>`).join("")
+    [-6, -4, -2, 0, 2, 4, 6].map((x) => `<path d="M${px(x)} 344v4" stroke="currentColor" stroke-opacity=".5"/><text x="${px(x)}" y="362" text-anchor="middle">${x}</text>`).join("")
   );
 }
 
@@ -257,9 +262,9 @@ function plan(first, second) {
   }
   const most = Math.max(...cells.values());
   const unit = size / 60.25;
-  const squares = [...cells].map(([key, mass]) => {
+  const squares = [...cells].filter(([, mass]) => mass > 2e-4 * most).map(([key, mass]) => {
     const [i, j] = key.split(",").map(Number);
-    return `<rect x="${(i * unit).toFixed(2)}" y="${(size - (j + 1) * unit).toFixed(2)}" width="${(unit + 0.6).toFixed(2)}" height="${(unit + 0.6).toFixed(2)}" fill="currentColor" fill-opacity="${Math.max(0.08, Math.sqrt(mass / most)).toFixed(2)}"/>`;
+    return `<rect x="${(i * unit).toFixed(2)}" y="${(size - (j + 1) * unit).toFixed(2)}" width="${(unit + 0.6).toFixed(2)}" height="${(unit + 0.6).toFixed(2)}" fill="currentColor" fill-opacity="${Math.max(0.06, Math.sqrt(mass / most)).toFixed(2)}"/>`;
   });
   const edge = (one, colour, draw) => {
     const masses = onLine(one);
@@ -294,7 +299,7 @@ function render({ model, el }) {
       .map((name) => `<button type="button" data-preset="${name}">${name}</button>`)
       .join("")}</div>
     <div class="pictures">
-      <div class="lines"><svg class="drag" viewBox="0 0 ${W} 324" role="img" aria-label="the two laws above, the optimal dual variables f and D* below"></svg></div>
+      <div class="lines"><svg class="drag" viewBox="0 0 ${W} 366" role="img" aria-label="the two laws above, the optimal dual variables f and D* below"></svg></div>
       <div class="plan"><svg viewBox="-28 -26 252 278" role="img" aria-label="optimal coupling: first law across, second law upwards"></svg></div>
     </div>
     <div class="controls">${fields("one", "P₁ (real)")}${fields("two", "P₂ (generated)")}</div>
@@ -327,7 +332,7 @@ function render({ model, el }) {
     }
     const first = law(specs.first);
     const second = law(specs.second);
-    lines.innerHTML = picture(first, second) + duals(first, second);
+    lines.innerHTML = picture(first, second, specs) + duals(first, second);
     square.innerHTML = `<text x="-26" y="-12">optimal coupling π</text>` + plan(first, second);
     const values = measure(first, second);
     for (const { key, full, unit } of ROWS) {

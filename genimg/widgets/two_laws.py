@@ -28,7 +28,7 @@ _GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 
 
 class TwoLaws(anywidget.AnyWidget):
-    """Two laws on [-6, 6] with sliders; shows KL both ways, JS, delta, W1, the optimal coupling, f and D*.
+    """Two laws on [-6, 6] (what would reach beyond is cut off) with sliders; shows KL both ways, JS, delta, W1, the optimal coupling, f and D*.
 
     Args:
         first: P1 (real, blue): `kind` ("gaussian", "uniform", "bumps" or "point"), `mean` in [-4, 4] and `width` in
