@@ -188,9 +188,9 @@ def normalise(nb: NotebookNode) -> NotebookNode:
     """The notebook without what differs between two runs of the same code; changed in place and returned.
 
     Gone are times, paths and widget state, whose model ids are random; an output keeps its HTML, picture or text, not
-    the reference to a widget that no longer exists. Pictures get a palette (`_smaller`). Pieces of one stream, cut where the kernel happened to flush,
-    are joined, executed cells are counted from 1, and the kernel is described by its name only. Warnings stay: a
-    committed notebook that prints one fails the tests.
+    the reference to a widget that no longer exists. Drawings get a palette. Pieces of one stream, cut where the kernel
+    happened to flush, are joined, executed cells are counted from 1, and the kernel is described by its name only.
+    Warnings stay: a committed notebook that prints one fails the tests.
     """
     _fill_ids(nb)
     nb.metadata = {k: v for k, v in nb.metadata.items() if k not in RUN_METADATA}

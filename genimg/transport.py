@@ -235,7 +235,8 @@ def c_transform(f: Tensor, cost: Tensor) -> Tensor:
     three times is doing it once, f^{ccc} = f^c. When the cost is a distance, f^c is 1-Lipschitz for every f, and
     f^c = -f exactly when f is 1-Lipschitz: the two potentials of the dual are one D and its negative.
 
-    Source: Villani, Optimal transport: old and new, 2008, Definition 5.2 and Particular Case 5.4 (there with the other sign of f: psi = -f).
+    Source: Villani, Optimal transport: old and new, 2008, Definition 5.2 and Particular Case 5.4, there with the other
+    sign: psi = -f.
     Book: 03_wasserstein_tv.
 
     Example:

@@ -31,21 +31,25 @@ needs_node = pytest.mark.skipif(
 
 GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "gaussians": (dict(kind="gaussian", mean=-1, width=1), dict(kind="gaussian", mean=1, width=0.7)),
-    "equal": (dict(kind="bumps", mean=0.5, width=1.5), dict(kind="bumps", mean=0.5, width=1.5)),
-    "bumps": (dict(kind="bumps", mean=0, width=2.5), dict(kind="gaussian", mean=2.5, width=0.35)),
-    "uniforms": (dict(kind="uniform", mean=-0.33, width=1.2), dict(kind="uniform", mean=0.41, width=2.0)),
-    "disjoint": (dict(kind="uniform", mean=-3, width=0.5), dict(kind="uniform", mean=3, width=1)),
-    "point and density": (dict(kind="point", mean=1.5, width=1), dict(kind="gaussian", mean=0, width=1)),
-    "two points": (dict(kind="point", mean=-2, width=1), dict(kind="point", mean=1.5, width=1)),
-    "same point": (dict(kind="point", mean=-2, width=1), dict(kind="point", mean=-2, width=2)),
+    "gaussians": ({"kind": "gaussian", "mean": -1, "width": 1}, {"kind": "gaussian", "mean": 1, "width": 0.7}),
+    "equal": ({"kind": "bumps", "mean": 0.5, "width": 1.5}, {"kind": "bumps", "mean": 0.5, "width": 1.5}),
+    "bumps": ({"kind": "bumps", "mean": 0, "width": 2.5}, {"kind": "gaussian", "mean": 2.5, "width": 0.35}),
+    "uniforms": ({"kind": "uniform", "mean": -0.33, "width": 1.2}, {"kind": "uniform", "mean": 0.41, "width": 2.0}),
+    "disjoint": ({"kind": "uniform", "mean": -3, "width": 0.5}, {"kind": "uniform", "mean": 3, "width": 1}),
+    "point and density": ({"kind": "point", "mean": 1.5, "width": 1}, {"kind": "gaussian", "mean": 0, "width": 1}),
+    "two points": ({"kind": "point", "mean": -2, "width": 1}, {"kind": "point", "mean": 1.5, "width": 1}),
+    "same point": ({"kind": "point", "mean": -2, "width": 1}, {"kind": "point", "mean": -2, "width": 2}),
 }
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def node(script: str) -> Any:
     """What an ES module that imports `two_laws.js` and `frames.js` prints, as JSON ("inf" for infinity)."""
     imports = "".join(
-        f'import * as {name} from "data:text/javascript;base64,{base64.b64encode((FOLDER / file).read_bytes()).decode()}";'
+        f'import * as {name} from "data:text/javascript;base64,{encoded((FOLDER / file).read_bytes())}";'
         for name, file in (("laws", "two_laws.js"), ("frames", "frames.js"))
     )
     code = imports + "const out = (x) => JSON.stringify(x, (k, v) => v === Infinity ? 'inf' : v);" + script
@@ -257,7 +261,8 @@ class TestTwoLaws:
     def test_the_fixed_picture_says_the_same_numbers_as_the_package(self) -> None:
         html = html_of(TwoLaws())
         assert "JS 0.34, total variation 0.68, W1 2.00" in html  # delta of N(-1,1), N(1,1) is 2 Phi(1) - 1
-        assert html.count("<svg ") == 1 and 'role="img"' in html
+        picture = html.split('<script type="application/json"')[0]
+        assert picture.count("<svg ") == 1 and picture.count("<path ") == 5 and 'role="img"' in picture
 
     @needs_node
     @pytest.mark.parametrize("name", PAIRS)
@@ -268,15 +273,15 @@ class TestTwoLaws:
 
     def test_twice_the_same_bytes_and_no_addresses(self) -> None:
         assert html_of(TwoLaws()) == html_of(TwoLaws())
-        assert repr(TwoLaws(second=dict(kind="point"))) == "TwoLaws(gaussian at -1, point at 1)"
+        assert repr(TwoLaws(second={"kind": "point"})) == "TwoLaws(gaussian at -1, point at 1)"
 
     @pytest.mark.parametrize(
         ("first", "message"),
         [
-            (dict(kind="gausian"), "did you mean 'gaussian'"),
-            (dict(mean=5), "mean must be between -4 and 4"),
-            (dict(width=0), "width must be between"),
-            (dict(sd=1), "not 'sd'"),
+            ({"kind": "gausian"}, "did you mean 'gaussian'"),
+            ({"mean": 5}, "mean must be between -4 and 4"),
+            ({"width": 0}, "width must be between"),
+            ({"sd": 1}, "not 'sd'"),
         ],
     )
     def test_bad_input(self, first: dict[str, Any], message: str) -> None:

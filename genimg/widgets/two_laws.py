@@ -28,7 +28,9 @@ _GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 
 
 class TwoLaws(anywidget.AnyWidget):
-    """Two laws on [-6, 6] (what would reach beyond is cut off) with sliders; shows KL both ways, JS, delta, W1, the optimal coupling, f and D*.
+    """Two laws on [-6, 6] with sliders, and KL both ways, JS, delta, W1, the optimal coupling, f and D*.
+
+    What a law would have beyond -6 and 6 is cut off.
 
     Args:
         first: P1 (real, blue): `kind` ("gaussian", "uniform", "bumps" or "point"), `mean` in [-4, 4] and `width` in
@@ -66,7 +68,8 @@ class TwoLaws(anywidget.AnyWidget):
         """The first state as an SVG: the laws, the potential f, and the distances in words."""
         p, q = _masses(self.first), _masses(self.second)
         w1 = transport.w1_1d(_GRID, _GRID, p, q)
-        singular = "point" in (self.first["kind"], self.second["kind"]) and self.first != self.second
+        # On a grid a density gives a point some mass; on the line it gives none.
+        singular = (self.first["kind"] == "point") != (self.second["kind"] == "point")
         delta = 1.0 if singular else float(divergence.delta(p, q))
         js = float(torch.log(torch.tensor(2.0))) if singular else float(divergence.js(p, q))
         gap = q.cumsum(0) - p.cumsum(0)
