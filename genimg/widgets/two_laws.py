@@ -84,7 +84,7 @@ class TwoLaws(anywidget.AnyWidget):
             + _filled(p / top, BLUE)
             + _filled(q / top, ORANGE)
             + f'<path d="{line}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
-            + '<text x="10" y="138" fill="currentColor" font-size="12">f, the optimal 1-Lipschitz critic</text>'
+            + '<text x="10" y="129" fill="currentColor" font-size="12">f, the optimal 1-Lipschitz critic</text>'
             + f'<text x="10" y="226" fill="currentColor" font-size="13">{words}</text></svg>'
         )
 
