@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from genimg.anomaly import Detector as Detector
+    from genimg.anomaly import anomaly_score as anomaly_score
+    from genimg.anomaly import fit_detector as fit_detector
     from genimg.distributions import Empirical as Empirical
     from genimg.distributions import Gaussian as Gaussian
     from genimg.distributions import Mixture as Mixture
     from genimg.distributions import Pushforward as Pushforward
     from genimg.history import History as History
+    from genimg.objectives import TanhTotalVariation as TanhTotalVariation
     from genimg.objectives import TotalVariation as TotalVariation
     from genimg.objectives import Vanilla as Vanilla
     from genimg.objectives import WassersteinClip as WassersteinClip
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from genimg.training import train_gan as train_gan
 
 _NAMES = {
+    "Detector": "anomaly",
+    "anomaly_score": "anomaly",
+    "fit_detector": "anomaly",
     "Empirical": "distributions",
     "Gaussian": "distributions",
     "Mixture": "distributions",
@@ -39,6 +46,7 @@ _NAMES = {
     "Vanilla": "objectives",
     "WassersteinClip": "objectives",
     "WassersteinGP": "objectives",
+    "TanhTotalVariation": "objectives",
     "TotalVariation": "objectives",
     "Record": "records",
     "rng": "seeding",
@@ -48,6 +56,7 @@ _NAMES = {
 }
 
 _MODULES = (
+    "anomaly",
     "checks",
     "data",
     "devices",

@@ -6,9 +6,10 @@
 | `WassersteinClip` | weights in [−c, c], hence k-Lipschitz for an unknown k | k · W1 |
 | `WassersteinGP` | ‖∇D‖ near 1 on segments, softly | W1 plus a bias of order 1/λ |
 | `TotalVariation` | −1 ≤ D ≤ 1, softly | ‖P1 − P2‖_TV = 2 δ |
+| `TanhTotalVariation` | D_TV = tanh of D | ‖P1 − P2‖_TV = 2 δ |
 
 Conventions: two laws are always (real, fake); D is large on real; every loss is minimised; `distance` is the dual value
-that the critic has reached, in the units of the table (for `TotalVariation` halved, so that it is δ in [0, 1]).
+that the critic has reached, in the units of the table (for the two total variations halved: δ in [0, 1]).
 An objective holds the constants of its paper and never steps an optimiser.
 
 Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan.
@@ -52,8 +53,8 @@ def _score(D: Critic, x: Tensor) -> Tensor:
     return D(x).float()
 
 
-def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """E[(‖∇D(x̂)‖ − 1)²] with x̂ uniform on the segments between pairs of real and fake samples.
+def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator, target: float = 1.0) -> Tensor:
+    """E[(‖∇D(x̂)‖ − target)²] with x̂ uniform on the segments between pairs of real and fake samples.
 
     One u ~ U(0, 1) per sample, never per pixel; the norm is taken over all coordinates of a sample; `1e-12` under the
     root keeps the derivative finite where the gradient vanishes.
@@ -62,6 +63,7 @@ def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator
         D: critic; its scores may have any shape (n, …) and are summed per sample.
         real, fake: (n, …) of one shape.
         rng: draws u, on the samples' device.
+        target: the norm that costs nothing: 1 for the Wasserstein distance, 0 for a critic that should be smooth.
 
     Returns:
         A non-negative scalar, differentiable with respect to the weights of D.
@@ -81,7 +83,7 @@ def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator
     between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_(True)
     (slope,) = torch.autograd.grad(_score(D, between).sum(), between, create_graph=True)
     norm = (slope.float().flatten(1).square().sum(1) + 1e-12).sqrt()
-    return (norm - 1).square().mean()
+    return (norm - target).square().mean()
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,15 @@ class WassersteinGP(_Wasserstein):
 class TotalVariation(_Wasserstein):
     """−(E[D(real)] − E[D(fake)]) + λ E[d(D, [−1, 1])²], the penalty averaged over both batches.
 
-    The talk prefers this soft bound to a tanh, whose gradient vanishes because the solution tends to ±1 almost
-    everywhere. `distance` is δ in [0, 1]: half the difference of means of D clamped to [−1, 1], which is a lower bound
-    of the total variation distance whatever D is.
+    The talk prefers this soft bound to a tanh (`TanhTotalVariation`), whose gradient vanishes because the solution
+    tends to ±1 almost everywhere. `distance` is δ in [0, 1]: half the difference of means of D clamped to [−1, 1],
+    which is a lower bound of the total variation distance whatever D is.
+
+    The bound gives way a little: where the laws have densities p and q the optimum is s · (1 + |p − q| / (λ (p + q)))
+    with s = sign(p − q), the root of (p − q) − λ (p + q) (|D| − 1) s. A score beyond ±1 thus still tells how sure D is.
+
+    `smooth` > 0 adds smooth · E[‖∇D(x̂)‖²] on the segments of WGAN-GP. That is this project's variant and not the talk's
+    method: the supremum is then a distance that sees how far apart two supports lie, and is below 2 δ.
 
     Source: Chatillon & Ballester 2020; the talk, "Training our anomaly detector D_TV" (λ is this project's choice).
     Book: 03_wasserstein_tv, 05_history_ad.
@@ -189,16 +197,55 @@ class TotalVariation(_Wasserstein):
         >>> out = TotalVariation(lam=10).critic_loss(lambda x: 3 * x, real, fake, torch.Generator())
         >>> float(out.distance), float(out.penalty), float(out.loss)
         (1.0, 40.0, 34.0)
+        >>> float(TotalVariation(lam=10, smooth=2).critic_loss(lambda x: 3 * x, real, fake, torch.Generator()).penalty)
+        58.0
     """
 
     lam: float = 10.0
+    smooth: float = 0.0
 
     def __post_init__(self) -> None:
         positive(self.lam, "lam")
+        if self.smooth:
+            positive(self.smooth, "smooth")
 
     def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
         on_real, on_fake = _score(D, real), _score(D, fake)
         outside = (relu(on_real.abs() - 1).square().mean() + relu(on_fake.abs() - 1).square().mean()) / 2
         penalty = self.lam * outside
+        if self.smooth:
+            penalty = penalty + self.smooth * gradient_penalty(D, real, fake, rng, target=0.0)
         delta = (on_real.detach().clamp(-1, 1).mean() - on_fake.detach().clamp(-1, 1).mean()) / 2
         return CriticLoss(penalty - (on_real.mean() - on_fake.mean()), delta, penalty.detach())
+
+
+@dataclass(frozen=True)
+class TanhTotalVariation:
+    """−(E[tanh D(real)] − E[tanh D(fake)]): the hard bound that the talk warns of, D_TV = tanh ∘ D.
+
+    The gradient with respect to D carries the factor 1 − tanh² D, which is 4 exp(−2 |D|) for large |D|: a sample on
+    which D is sure, rightly or wrongly, no longer teaches it anything. tanh increases, so D and D_TV rank images alike
+    and the network's own output serves as the score; a tanh applied in float32 would tie everything beyond |D| = 9.
+
+    Source: the talk, "Training our anomaly detector D_TV": "bad gradient behavior".
+    Book: 05_history_ad.
+
+    Example:
+        >>> x = torch.full((3, 1), 20.0)                    # sure and wrong: D says 20 on fakes and -20 on real
+        >>> D = torch.nn.Linear(1, 1, bias=False)
+        >>> _ = torch.nn.init.ones_(D.weight)
+        >>> out = TanhTotalVariation().critic_loss(D, -x, x, torch.Generator())
+        >>> out.loss.backward()
+        >>> float(out.distance), float(D.weight.grad)       # the worst critic there is, and no way out of it
+        (-1.0, 0.0)
+    """
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        difference = _score(D, real).tanh().mean() - _score(D, fake).tanh().mean()
+        return CriticLoss(-difference, difference.detach() / 2, torch.zeros_like(difference.detach()))
+
+    def generator_loss(self, D: Critic, fake: Tensor) -> Tensor:
+        return -_score(D, fake).tanh().mean()
+
+    def project(self, D: nn.Module) -> None:
+        """Nothing: tanh is the constraint."""

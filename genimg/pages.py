@@ -7,6 +7,7 @@ Book: every page, through `genimg build`.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -53,7 +54,24 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
             else:
                 source = candidate
         shutil.copy2(source, site / "book" / path.name)
+    _fill_times(site / "book", executed)
     return notes
+
+
+def _fill_times(pages: Path, executed: Path | None) -> None:
+    """Puts the seconds of each chapter's run, from its manifest, where the text says `{{seconds:04_wgan}}`.
+
+    A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
+    """
+    manifest = executed / "manifest.json" if executed else None
+    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest and manifest.is_file() else {}
+
+    def time(match: re.Match[str]) -> str:
+        entry = known.get(match[1])
+        return f"{entry['seconds']:.0f} s" if entry and entry["status"] == "ok" else "–"
+
+    for page in pages.glob("*.md"):
+        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def build(root: Path, site: Path, out: Path) -> Path:

@@ -1,7 +1,8 @@
 """Trained networks by name: safetensors that ship with the package, each with its recipe and its hash.
 
 `trained/manifest.json` says, per name: which architecture with which arguments, trained on what, how long, with which
-seed, how good, and the SHA-256 that a file must have to be loaded.
+seed, how good, and the SHA-256 that a file must have to be loaded. An entry is of one kind: `gan`, a generator and its
+critic, which `load` gives; or `detector`, which `genimg.anomaly.Detector.load` gives.
 
 Book: 04_wgan and every chapter that starts from trained weights.
 """
@@ -9,7 +10,7 @@ Book: 04_wgan and every chapter that starts from trained weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,21 @@ def manifest() -> dict[str, dict[str, Any]]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def names() -> list[str]:
-    """All names, sorted."""
-    return sorted(manifest())
+def names(kind: str | None = None) -> list[str]:
+    """All names, or those of one kind, sorted."""
+    return sorted(name for name, entry in manifest().items() if kind in (None, _kind(entry)))
+
+
+def file(name: str, kind: str) -> Path:
+    """The file of that name, which has been compared with the manifest's hash.
+
+    Raises:
+        UsageError: for an unknown name, one of another kind, or a file that is missing or differs.
+    """
+    entry = manifest()[choice(name, f"trained {kind}", names(kind))]
+    if problem := _problem(entry):
+        raise UsageError(f"weights {name!r}: {problem}; reinstall genimg or run `genimg zoo verify`")
+    return FOLDER / entry["file"]
 
 
 def load(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.Module]:
@@ -48,10 +61,7 @@ def load(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.M
         >>> D(G(torch.zeros(1, G.latent))).shape
         torch.Size([1])
     """
-    entry = manifest()[choice(name, "trained model", names())]
-    path = FOLDER / entry["file"]
-    if problem := _problem(entry):
-        raise UsageError(f"weights {name!r}: {problem}; reinstall genimg or run `genimg zoo verify`")
+    path, entry = file(name, "gan"), manifest()[name]
     G, D = ARCHITECTURES[entry["architecture"]](**entry["arguments"])
     tensors, _ = read_tensors(path)
     for kind, network in (("G", G), ("D", D)):
@@ -82,19 +92,26 @@ def save(
         for key, value in network.state_dict().items()
     }
     path = write_tensors(folder / f"{name}.safetensors", tensors, {"name": name})
-    file = folder / "manifest.json"
-    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    digest = sha256(path)
+    return enter(name, path, "gan", architecture, arguments, recipe)
+
+
+def enter(
+    name: str, path: Path, kind: str, architecture: str, arguments: Mapping[str, Any], recipe: Mapping[str, Any]
+) -> str:
+    """Writes the entry of a file into the manifest that lies beside it; returns its SHA-256."""
+    beside, digest = path.with_name("manifest.json"), sha256(path)
+    known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
     known[name] = {
         "file": path.name,
         "sha256": digest,
+        "kind": kind,
         "architecture": architecture,
-        "arguments": arguments,
-        "recipe": recipe,
+        "arguments": dict(arguments),
+        "recipe": dict(recipe),
     }
-    beside = file.with_suffix(".json.part")
-    beside.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(file)
+    part = beside.with_suffix(".json.part")
+    part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(beside)
     return digest
 
 
@@ -122,6 +139,10 @@ def describe() -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    return str(entry.get("kind", "gan"))
 
 
 def _problem(entry: dict[str, Any]) -> str | None:

@@ -75,7 +75,15 @@ def test_penalty_is_added_to_the_loss():
 
 @pytest.mark.parametrize(
     "objective",
-    [gi.Vanilla(), gi.Vanilla(saturating=True), gi.WassersteinClip(), gi.WassersteinGP(), gi.TotalVariation()],
+    [
+        gi.Vanilla(),
+        gi.Vanilla(saturating=True),
+        gi.WassersteinClip(),
+        gi.WassersteinGP(),
+        gi.TotalVariation(),
+        gi.TotalVariation(smooth=0.1),
+        gi.TanhTotalVariation(),
+    ],
 )
 def test_sign_convention_the_critic_is_large_on_real_and_the_generator_climbs_it(objective):
     real, fake = torch.full((8, 1), 0.5), torch.full((8, 1), -0.5)

@@ -1,3 +1,5 @@
+import json
+
 import nbformat
 import pytest
 
@@ -70,6 +72,17 @@ def test_staging_brings_everything_else_and_no_left_overs(book):
     found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
     text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
     assert found == ["_config.yml", "_toc.yml", *text]
+
+
+def test_times_come_from_the_manifest_of_the_run(book):
+    (book / "book" / "index.md").write_text("a {{seconds:01_a}}, b {{seconds:02_b}}, c {{seconds:03_c}}")
+    executed(book, "01_a", "x")
+    entries = {"01_a": {"seconds": 12.34, "status": "ok"}, "02_b": {"seconds": 5.0, "status": "failed"}}
+    (book / "build" / "book" / "manifest.json").write_text(json.dumps({"chapters": entries}))
+    pages.stage(book, book / "build" / "book", book / "site")
+    assert (book / "site" / "book" / "index.md").read_text() == "a 12 s, b –, c –"
+    pages.stage(book, None, book / "site")
+    assert (book / "site" / "book" / "index.md").read_text() == "a –, b –, c –"
 
 
 def test_pages_are_built_and_a_warning_is_an_error(book):

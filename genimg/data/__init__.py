@@ -16,5 +16,18 @@ Book: every chapter that uses pictures.
 from genimg.data.images import Images
 from genimg.data.lookup import Description, describe, fetch, load, names
 from genimg.data.packing import Packed, make_pack
+from genimg.data.stream import Decoded, picture_files, stream
 
-__all__ = ["Description", "Images", "Packed", "describe", "fetch", "load", "make_pack", "names"]
+__all__ = [
+    "Decoded",
+    "Description",
+    "Images",
+    "Packed",
+    "describe",
+    "fetch",
+    "load",
+    "make_pack",
+    "names",
+    "picture_files",
+    "stream",
+]

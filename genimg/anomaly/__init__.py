@@ -1,0 +1,36 @@
+"""Anomaly detection from the history of a GAN: a critic between the data and what the generator has been.
+
+(a) Train a WGAN-GP on normal data and keep the states of G and D; (b) mix the past generators into P_Ghist; (c) train
+D_TV between P_real and P_Ghist under −1 ≤ D ≤ 1. The score of an image is −D_TV(x): one forward pass, and larger means
+more anomalous, as for every score of this package.
+
+Source: Chatillon & Ballester 2020; the talk, part 2.
+Book: 05_history_ad.
+"""
+
+from genimg.anomaly.critic import Fit, anomaly_score, fit_detector, initial_critic
+from genimg.anomaly.detector import Detector
+from genimg.anomaly.files import Scored, Unreadable, score_files, writing_csv
+from genimg.anomaly.protocols import Evaluation, Part, Split, egbad_split, evaluate, fence_split
+from genimg.anomaly.trivial import compressed_size, mean_gradient, mean_intensity
+
+__all__ = [
+    "Detector",
+    "Evaluation",
+    "Fit",
+    "Part",
+    "Scored",
+    "Split",
+    "Unreadable",
+    "anomaly_score",
+    "compressed_size",
+    "egbad_split",
+    "evaluate",
+    "fence_split",
+    "fit_detector",
+    "initial_critic",
+    "mean_gradient",
+    "mean_intensity",
+    "score_files",
+    "writing_csv",
+]

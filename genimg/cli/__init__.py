@@ -1,0 +1,30 @@
+"""The command line. Each command imports what it needs when it runs, so that `genimg --help` answers at once."""
+
+from __future__ import annotations
+
+import click
+
+from genimg.cli.base import Commands, debug_option, help_without_command
+from genimg.cli.book import build, run, score
+from genimg.cli.detector import detect
+from genimg.cli.experiments import train
+from genimg.cli.pictures import data
+from genimg.cli.weights import zoo
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="genimg")
+@debug_option
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Generative methods for inverse problems in imaging: run the book, build its pages, train, detect, score.
+
+    \b
+    Example:
+      genimg run 04_wgan && genimg build
+    """
+    help_without_command(ctx)
+
+
+for command in (run, build, score, train, detect, zoo, data):
+    main.add_command(command)

@@ -1,0 +1,93 @@
+"""What every command of the command line shares: how it fails, `--debug`, options, and how a path is shown.
+
+A mistake of the user is one line on stderr and exit code 1 or 2; `--debug` shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failed(click.ClickException):
+    """The command has said what went wrong; only the exit code 1 is left to give."""
+
+
+class Commands(click.Group):
+    """A group that turns what goes wrong into one line, at its outermost call."""
+
+    debug = False
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
+        """Runs a command line and exits with its code."""
+        Commands.debug = False
+        problem: BaseException
+        extra |= {"prog_name": "genimg", "standalone_mode": False}
+        try:
+            sys.exit(super().main(args, **extra) or 0)
+        except (click.exceptions.Abort, KeyboardInterrupt) as error:
+            problem, line, code = error, "interrupted", 130
+        except click.ClickException as error:
+            problem, line, code = error, error.format_message(), error.exit_code
+            if isinstance(error, click.UsageError) and error.ctx:
+                line += f" (see {error.ctx.command_path} --help)"
+        except Exception as error:
+            checks = sys.modules.get("genimg.checks")  # not imported: then it is no UsageError
+            ours = checks and isinstance(error, checks.UsageError)
+            problem, line, code = error, str(error) if ours else f"{type(error).__name__}: {error}", 1
+            if not ours and not self.debug:
+                line += " (unexpected; --debug shows where)"
+        if self.debug:
+            traceback.print_exception(problem)
+        if line:
+            click.echo(f"genimg: {' '.join(line.split())}", err=True)
+        sys.exit(code)
+
+
+def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        Commands.debug = True
+
+
+def debug_option(command: Command) -> Command:
+    """`--debug`, which every command takes."""
+    show = "Show the traceback of an error."
+    return click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help=show)(command)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where a command writes tables and bars."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def help_without_command(ctx: click.Context) -> None:
+    """A group that is called alone explains itself."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def shown(path: Path) -> str:
+    """The path as the user would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+profile_option = click.option(
+    "--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How much to compute."
+)
+folder_type = click.Path(file_okay=False, path_type=Path)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)

@@ -1,0 +1,140 @@
+"""`genimg run`, `build` and `score`: the chapters, their pages, and the numbers in them."""
+
+from __future__ import annotations
+
+import ast
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genimg.cli.base import Failed, console, debug_option, device_option, folder_type, profile_option, shown
+
+if TYPE_CHECKING:
+    from genimg.execution import Result
+
+
+@click.command()
+@click.argument("chapters", nargs=-1, metavar="[CHAPTER]...")
+@profile_option
+@device_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random number.")
+@click.option("--out", type=folder_type, help="Folder for results.  [default: build/book]")
+@click.option("--in-place", is_flag=True, help="Replace the committed notebook of each chapter that succeeds.")
+@click.option("-p", "extra", nargs=2, multiple=True, metavar="NAME VALUE", help="Another parameter of the chapters.")
+@debug_option
+def run(
+    chapters: tuple[str, ...],
+    profile: str,
+    device: str,
+    seed: int,
+    out: Path | None,
+    in_place: bool,
+    extra: tuple[tuple[str, str], ...],
+) -> None:
+    """Execute chapters with papermill, all of them or those named (04_wgan, 04 or wgan).
+
+    A chapter that fails does not stop the others; the exit code is then 1.
+
+    \b
+    Example:
+      genimg run
+      genimg run 04_wgan --profile full --device cuda --out build/full
+    """
+    import torch
+
+    from genimg import console as show
+    from genimg import devices, execution, notebooks
+
+    root = notebooks.find_root()
+    out = (out or root / "build" / "book").resolve()
+    torch.set_num_threads(1)  # as every chapter does; the manifest says so
+    hardware = devices.describe(devices.pick(device))
+    parameters = {"profile": profile, "seed": seed, "device": device} | {k: _literal(v) for k, v in extra}
+    paths = notebooks.chapters(root, chapters)
+    jobs = [execution.prepare(path, parameters, in_place=in_place) for path in paths]
+    screen = console()
+    board = show.RunBoard(screen, {job.chapter: job.cells for job in jobs})
+    results: list[Result] = []
+    with board.watching():
+        for job in jobs:
+            board.start(job.chapter)
+            result = execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
+            execution.update_manifest(out, job, result, hardware)
+            board.finish(job.chapter, result.status, result.seconds)
+            results.append(result)
+    rows = [(r.chapter, str(r.cells), f"{r.seconds:.1f}", r.status) for r in results]
+    show.table(screen, ("chapter", "cells", "seconds", "status"), rows, right=("cells", "seconds"))
+    screen.print(f"manifest: {shown(out / 'manifest.json')}", markup=False)
+    failed = [r for r in results if r.error]
+    for r in failed:
+        click.echo(f"genimg: {r.chapter}, {r.error}; the partial notebook is {shown(r.notebook)}", err=True)
+    if failed:
+        raise Failed("")
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+@click.command()
+@click.option(
+    "--notebooks",
+    "executed",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of executed notebooks.  [default: build/book, else the committed ones]",
+)
+@click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
+@debug_option
+def build(executed: Path | None, out: Path | None) -> None:
+    """Build the pages from executed notebooks with Jupyter Book; every warning is an error.
+
+    \b
+    Example:
+      genimg run && genimg build
+    """
+    from genimg import notebooks, pages
+
+    root, start = notebooks.find_root(), time.perf_counter()
+    executed = executed or pages.default_executed(root)
+    for note in pages.stage(root, executed, root / "build" / "site"):
+        click.echo(note)
+    index = pages.build(root, root / "build" / "site", (out or root).resolve())
+    click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option(
+    "--records",
+    "folder",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of records.  [default: book/records]",
+)
+@debug_option
+def score(as_json: bool, folder: Path | None) -> None:
+    """Compare what the talk reports with what the records of this project say.
+
+    \b
+    Example:
+      genimg score --json > scorecard.json
+    """
+    import json
+    from dataclasses import asdict
+
+    from genimg import console as show
+    from genimg import notebooks, records
+
+    book = notebooks.find_root() / "book"
+    rows = records.scorecard(records.load_claims(book / "claims.json"), records.load_all(folder or book / "records"))
+    if as_json:
+        plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows]
+        click.echo(json.dumps(plain, indent=1, ensure_ascii=False))
+        return
+    columns = ("claim", "reported", "ours", "unit", "seeds", "device", "deviations")
+    show.table(console(), columns, [show.score_row(row) for row in rows], right=("reported", "ours"))
