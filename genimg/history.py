@@ -102,7 +102,8 @@ class History:
     ) -> Mixture:
         """P_Ghist = ∫ c · G_t(P_Z) · exp(−rate · t) dt over the recorded times: draw t, then z, then G_t(z).
 
-        A mixture of pushforwards, so a batch costs one call per instant drawn, not one per sample.
+        A mixture of pushforwards, so a batch costs one call per instant drawn, not one per sample. The alternative,
+        all states stacked under `vmap`, is in `benchmarks/past_sampling.py`, which measures both.
 
         Args:
             G: a network of the recorded architecture; it is copied, not changed.

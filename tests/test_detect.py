@@ -107,8 +107,8 @@ def test_the_stream_prepares_pictures_as_load_does(folder, channels, mode):
     assert len(good) == 9 and all(p.shape == (channels, 16, 16) and p.dtype == torch.uint8 for p in good.values())
     bad = {d.path.name: d.problem for d in found if d.pixels is None}
     assert bad.keys() == BROKEN.keys() and all(BROKEN[name] in reason for name, reason in bad.items())
-    colour = Image.open(folder / "colour1.png").convert(mode)
-    assert torch.equal(good["colour1.png"], torch.from_numpy(raw.planes(raw.fit(colour, 16)).copy()))
+    colour = raw.fit(Image.open(folder / "colour1.png"), 16).convert(mode)
+    assert torch.equal(good["colour1.png"], torch.from_numpy(raw.planes(colour).copy()))
     assert torch.equal(good["grey.png"], torch.from_numpy(pixels(5, c=1)).expand(channels, 16, 16))
 
 

@@ -49,13 +49,14 @@ def score_files(detector: Detector, files: Iterable[Path], batch: int = 256) -> 
 
     Book: 05_history_ad.
     """
+    at_least(batch, 1, "batch")
     channels, size, _ = detector.shape
     waiting: list[tuple[Path, Tensor | None, str]] = []
     readable = 0
     for path, pixels, problem in stream(files, size, channels):
         waiting.append((path, pixels, problem))
         readable += pixels is not None
-        if readable == at_least(batch, 1, "batch"):
+        if readable == batch:
             yield from _scored(detector, waiting)
             waiting, readable = [], 0
     yield from _scored(detector, waiting)

@@ -95,8 +95,8 @@ def _one(path: Path, size: int, channels: int) -> Decoded:
     try:
         if not path.is_file():  # reading a pipe would wait for ever
             return Decoded(path, None, "is no regular file" if path.exists() else "does not exist")
-        whole = decode(path.read_bytes()).convert(MODES[channels])
-        return Decoded(path, torch.from_numpy(planes(fit(whole, size)).copy()))
+        small = fit(decode(path.read_bytes()), size).convert(MODES[channels])  # last, as it copies the picture
+        return Decoded(path, torch.from_numpy(planes(small).copy()))
     except UsageError as error:
         return Decoded(path, None, str(error))
     except (*BROKEN, MemoryError) as error:
