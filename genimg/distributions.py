@@ -176,3 +176,27 @@ def grid25(rng: torch.Generator, spacing: float = 1.0, std: float = 0.05) -> Gau
     """
     at = spacing * (torch.arange(5) - 2.0)
     return GaussianMixture(torch.cartesian_prod(at, at), std, rng)
+
+
+class Uniform:
+    """Uniform law on the box Π [low_i, high_i].
+
+    Args:
+        low, high: tensors of shape (d,), low < high.
+        rng: generator.
+
+    Example:
+        >>> x = Uniform(torch.tensor([0.0]), torch.tensor([2.0]), torch.Generator().manual_seed(0)).sample(100)
+        >>> bool((x >= 0).all() and (x <= 2).all() and x.max() > 1.5)
+        True
+    """
+
+    def __init__(self, low: Tensor, high: Tensor, rng: torch.Generator) -> None:
+        self.low, self.high, self.rng = low.to(rng.device), high.to(rng.device), rng
+        if not bool((self.low < self.high).all()):
+            raise UsageError("Uniform: low must be below high in every coordinate")
+
+    def sample(self, n: int) -> Tensor:
+        """(n, d) float32."""
+        u = torch.rand(n, len(self.low), generator=self.rng, device=self.rng.device)
+        return self.low + (self.high - self.low) * u

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import genimg as gi
 from genimg.checks import UsageError
-from genimg.distributions import GaussianMixture, grid25, ring
+from genimg.distributions import GaussianMixture, Uniform, grid25, ring
 
 
 def test_gaussian_has_its_moments_and_density():
@@ -90,6 +90,11 @@ def test_densities_of_toy_laws_integrate_to_one_and_fit_their_samples(law):
 def test_grid25_has_25_modes_and_ring_its_radius():
     assert len(grid25(gi.rng(0)).centres.unique(dim=0)) == 25
     assert ring(gi.rng(0), radius=2.0).centres.norm(dim=1).tolist() == pytest.approx([2.0] * 8)
+
+
+def test_uniform_refuses_an_empty_box():
+    with pytest.raises(UsageError, match="low must be below high"):
+        Uniform(torch.tensor([1.0]), torch.tensor([1.0]), gi.rng(0))
 
 
 def test_sampling_leaves_the_global_generator_alone():
