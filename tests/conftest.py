@@ -15,6 +15,9 @@ matplotlib.use("Agg")
 hypothesis.settings.register_profile("genimg", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("genimg")
 
+# Not a test: Python runs it at start where it is first on the path, and Debian's Python has one of its own name.
+collect_ignore = ["offline"]
+
 
 @pytest.fixture(autouse=True)
 def _close_figures():
