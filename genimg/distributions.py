@@ -172,7 +172,7 @@ def ring(rng: torch.Generator, modes: int = 8, radius: float = 2.0, std: float =
 def grid25(rng: torch.Generator, spacing: float = 1.0, std: float = 0.05) -> GaussianMixture:
     """25 Gaussians on a 5 × 5 grid, the usual test of mode coverage.
 
-    Source: Gulrajani et al. 2017, figure 1b (there with spacing 2 and std 0.02, divided by 2.828).
+    Source: a toy law of Gulrajani et al. 2017 and of most papers on mode collapse; spacing and width are ours.
     """
     at = spacing * (torch.arange(5) - 2.0)
     return GaussianMixture(torch.cartesian_prod(at, at), std, rng)

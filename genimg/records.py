@@ -156,6 +156,8 @@ def load_all(folder: str | Path) -> dict[str, Record]:
 
 def load_claims(path: str | Path) -> list[dict[str, Any]]:
     """The talk's numbers, one dict each: id, chapter, slide, claim, dataset, method, metric, unit, better, reported."""
+    if not Path(path).exists():
+        raise UsageError(f"{path} does not exist: clone the repository and work in its folder book/")
     claims = json.loads(Path(path).read_text(encoding="utf-8"))
     need = {"id", "chapter", "slide", "claim", "dataset", "method", "metric", "unit", "better", "reported"}
     for claim in claims:

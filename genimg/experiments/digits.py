@@ -98,7 +98,7 @@ def run(
             **common,
         ),
         "digits-class-delta": Record(
-            claim="all ten digits are generated, in nearly the right shares",
+            claim="all ten digits are generated; how far their shares are off",
             method="labels by the nearest of 10,000 training digits",
             metric="delta between class shares, generated against test",
             values=[f["classes"] for f in found],

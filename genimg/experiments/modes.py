@@ -62,7 +62,8 @@ def run(
             records[f"modes-{method}-{momentum}-{which}"] = Record(
                 claim="mode collapse is a main problem of the vanilla GAN; the Wasserstein objective remedies it",
                 chapter="04_wgan",
-                source="the talk, 'Wasserstein Generative Adversarial Network'; Gulrajani et al. 2017, figure 1b",
+                source="the talk, 'Wasserstein Generative Adversarial Network' (the remedy is implied); "
+                "a toy law of Gulrajani et al. 2017",
                 dataset="25 Gaussians on a grid, spacing 1, std 0.05, unlimited samples",
                 method=f"{METHODS[method].label}, Adam betas {MOMENTA[momentum]}",
                 metric=metric,
