@@ -35,6 +35,17 @@ def test_digits_trains_measures_and_resumes(tmp_path):
     assert (tmp_path / "digits" / "quick-0" / "digits.safetensors").exists()
 
 
+def test_history_ad_reports_every_method_in_both_protocols(tmp_path):
+    records = EXPERIMENTS["history-ad"].run("quick", [0], CPU, tmp_path)
+    assert len(records) == 2 * 6 * 3
+    knn = records["history-mnist-fence-knn-auroc"]
+    assert len(knn.config["per_digit"][0]) == 2 and knn.config["chance"] == 0.5
+    assert knn.config["per_digit"][0][0] > 0.8  # five neighbours among 500 digits already find the zeros
+    a, b = (records[f"history-mnist-fence-knn-auprc-{k}"].config["chance"] for k in ("anomalous", "normal"))
+    assert a + b == pytest.approx(1, abs=1e-3)
+    assert "not blind" in records["history-mnist-egbad-neighbours-auroc"].deviations[-1]
+
+
 def test_bad_requests_are_one_line():
     with pytest.raises(UsageError, match="did you mean 'quick'"):
         EXPERIMENTS["theory"].run("quik", [0], CPU, None)

@@ -11,6 +11,7 @@ Book: 05_history_ad.
 from genimg.anomaly.critic import Fit, anomaly_score, fit_detector, initial_critic
 from genimg.anomaly.detector import Detector
 from genimg.anomaly.files import Scored, Unreadable, score_files, writing_csv
+from genimg.anomaly.neighbours import neighbour_contrast, neighbour_distance
 from genimg.anomaly.protocols import Evaluation, Part, Split, egbad_split, evaluate, fence_split
 from genimg.anomaly.trivial import compressed_size, mean_gradient, mean_intensity
 
@@ -31,6 +32,8 @@ __all__ = [
     "initial_critic",
     "mean_gradient",
     "mean_intensity",
+    "neighbour_contrast",
+    "neighbour_distance",
     "score_files",
     "writing_csv",
 ]

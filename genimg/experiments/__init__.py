@@ -64,7 +64,7 @@ class Experiment:
         choice(profile, "profile", PROFILES)
         if not seeds:
             raise UsageError("train: give at least one seed")
-        module = importlib.import_module(f"genimg.experiments.{self.name}")
+        module = importlib.import_module(f"genimg.experiments.{self.name.replace('-', '_')}")
         records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
         return records
 
@@ -74,6 +74,7 @@ EXPERIMENTS = {
     for e in (
         Experiment("theory", "identities of chapters 02 to 04 on random laws: JS, duality, total variation, penalty"),
         Experiment("modes", "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP"),
+        Experiment("history-ad", "one digit of MNIST anomalous: HistoryAD, its variant, and what they must beat"),
         Experiment("digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo"),
     )
 }
