@@ -166,7 +166,9 @@ def replace_parameters(source: str, values: Mapping[str, Any]) -> str:
     unknown = [name for name in values if name not in places]
     if unknown:
         raise UsageError(f"parameter {unknown[0]!r} is unknown (one of: {', '.join(places)})")
-    for name in sorted(values, key=lambda name: (places[name].lineno, places[name].col_offset), reverse=True):
+    # A value that is there already keeps its spelling: a run with the committed parameters gives the committed bytes.
+    changed = [name for name, value in values.items() if repr(ast.literal_eval(places[name])) != repr(value)]
+    for name in sorted(changed, key=lambda name: (places[name].lineno, places[name].col_offset), reverse=True):
         node = places[name]
         assert node.end_lineno is not None and node.end_col_offset is not None
         first, last = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset

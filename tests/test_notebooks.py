@@ -57,6 +57,13 @@ def test_root_is_found_from_below_and_missed_elsewhere(project, tmp_path, tmp_pa
 
 # Parameters.
 
+
+def test_a_value_that_is_there_already_keeps_its_spelling():
+    source = 'profile = "quick"  # or full\nseed = 0'
+    assert notebooks.replace_parameters(source, {"profile": "quick", "seed": 0}) == source
+    assert notebooks.replace_parameters(source, {"profile": "quick", "seed": 1}) == source.replace("0", "1")
+
+
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
 values = st.one_of(st.integers(), st.text(max_size=8), st.booleans(), st.none(), st.lists(st.integers(), max_size=3))
 
