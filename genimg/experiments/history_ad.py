@@ -148,7 +148,8 @@ def record(
         deviations.append(f"{size['test']} test digits of each split, drawn per seed.")
     if method in ("neighbours", "blur"):
         deviations.append(
-            "Compared with other forms by AUROC on all ten digits of the Fence-GAN split before this run: the choice was not blind."
+            "Compared with other forms by AUROC on all ten digits of the Fence-GAN split before this run: "
+            "the choice was not blind."
         )
     return Record(
         claim="HistoryAD detects the digit that was left out of training",
