@@ -81,6 +81,28 @@ class Empirical:
         return self.x[index]
 
 
+class Mirrored:
+    """Each draw of an image law, flipped left to right with probability 1/2.
+
+    Args:
+        law: gives (n, c, h, w) and has an `rng`, which also throws the coins, so that a checkpoint of it is complete.
+
+    Example:
+        >>> law = Mirrored(Empirical(torch.tensor([[[[0.0, 1.0]]]]), torch.Generator().manual_seed(0)))
+        >>> sorted(set(law.sample(20)[:, 0, 0, 0].tolist()))
+        [0.0, 1.0]
+    """
+
+    def __init__(self, law: Empirical) -> None:
+        self.law, self.rng = law, law.rng
+
+    def sample(self, n: int) -> Tensor:
+        """(n, c, h, w)."""
+        x = self.law.sample(n)
+        flipped = torch.rand(n, 1, 1, 1, generator=self.rng, device=x.device) < 0.5
+        return torch.where(flipped, x.flip(3), x)
+
+
 class Pushforward:
     """G#P_Z: draw z from `latent`, return G(z). No gradient is kept.
 

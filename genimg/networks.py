@@ -83,8 +83,12 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(*blocks, nn.Flatten())
         self.end = nn.Linear(widths[-1] * side * side, 1)
 
+    def features(self, x: Tensor) -> Tensor:
+        """(n, d): what the linear layer at the end sees."""
+        return self.blocks(x)
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.blocks(x)).squeeze(1)
+        return self.end(self.features(x)).squeeze(1)
 
 
 def dcgan(

@@ -95,6 +95,9 @@ def gan_steps(
     critic_lr: float | None = None,
     betas: tuple[float, float] = (0.5, 0.9),
     amp: bool | None = None,
+    average: nn.Module | None = None,
+    average_decay: float = 0.999,
+    decay_lr: bool = False,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
 ) -> Iterator[Step]:
@@ -113,6 +116,9 @@ def gan_steps(
         lr: Adam's for G, and for D unless `critic_lr` is given.
         betas: Adam's.
         amp: bfloat16 autocast; None means on CUDA only.
+        average: a copy of G that follows it as a moving average of its weights, w ← d·w + (1 − d)·G, after each step,
+            with d = min(`average_decay`, step / (step + 10)), so that the first steps are soon forgotten.
+        decay_lr: lowers both rates linearly, from `lr` in the first step towards 0 after the last.
         checkpoint: a file. Every `checkpoint_every` steps, once the caller is done with the step, all state goes there
             (weights, optimisers, generators of random numbers); if the file exists the run goes on from it, and on the
             CPU ends bit-identical to a run never interrupted.
@@ -131,13 +137,17 @@ def gan_steps(
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
     of_G = torch.optim.Adam(G.parameters(), lr=positive(lr, "lr"), betas=betas)
     of_D = torch.optim.Adam(D.parameters(), lr=positive(critic_lr or lr, "critic_lr"), betas=betas)
-    run = _Run({"G": G, "D": D}, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
+    networks = {"G": G, "D": D} | ({} if average is None else {"average": average})
+    run = _Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
     at_least(checkpoint_every, 1, "checkpoint_every")
     at_least(critic_per_step, 1, "critic_per_step")
     done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
     guard = _Guard({"G": G, "D": D})
 
     for step in range(done + 1, at_least(steps, 0, "steps") + 1):
+        if decay_lr:
+            for optimiser, rate in ((of_G, lr), (of_D, critic_lr or lr)):
+                optimiser.param_groups[0]["lr"] = rate * (1 - (step - 1) / steps)
         for _ in range(critic_per_step):
             with torch.no_grad(), autocast:
                 fake = G(latent.sample(batch))
@@ -150,6 +160,8 @@ def gan_steps(
         loss.backward()
         of_G.step()
         D.requires_grad_(True)
+        if average is not None:
+            _follow(average, G, min(average_decay, step / (step + 10)))
 
         guard.check(step, out, loss)
         yield Step(step, out.loss.detach(), out.distance, out.penalty, loss.detach())
@@ -213,6 +225,15 @@ def _critic_update(
     optimiser.step()
     objective.project(D)
     return out
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, G: nn.Module, decay: float) -> None:
+    for mean, value in zip(average.state_dict().values(), G.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
 
 
 class _Guard:
