@@ -91,7 +91,7 @@ class Budget:
 
 BUDGETS = {
     "quick": Budget(rows=300, neighbours=300, epochs=2, steps=5, search=5),
-    "cpu": Budget(rows=20_000, neighbours=10_000, epochs=10, steps=1500, search=50),
+    "cpu": Budget(rows=10_000, neighbours=10_000, epochs=10, steps=1000, search=20),
     "full": Budget(rows=60_000, neighbours=20_000, epochs=60, steps=20_000, search=500),
 }
 
