@@ -61,6 +61,30 @@ def seeded(seed: int | None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def ambient(seed: int) -> Iterator[None]:
+    """Runs foreign code, which draws from the global generators of Python, NumPy and torch, under `seed`.
+
+    The caller's generators come back untouched, those of every GPU included. Our own code takes an `rng` instead.
+
+    Example:
+        >>> with ambient(1): a = random.random(), np.random.rand(), float(torch.rand(()))
+        >>> with ambient(1): b = random.random(), np.random.rand(), float(torch.rand(()))
+        >>> a == b
+        True
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            random.seed(seed)
+            np.random.seed(seed)
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
 def deterministic(seed: int) -> None:
     """Seeds Python, NumPy and torch and asks for one thread and deterministic algorithms on the CPU.
 

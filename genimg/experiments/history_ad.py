@@ -1,12 +1,18 @@
-"""One digit is anomalous, nine are normal: HistoryAD, its nearest-neighbour variant and what they must beat, on MNIST.
+"""One digit is anomalous, nine are normal: HistoryAD, its variant, PyOD's detectors and trivial scores, on MNIST.
 
-Ten detectors per seed and protocol; a value of a record is the mean over the ten digits, and its `config` holds each.
+A value of a record is the mean over the ten digits, and its `config` holds each. What one digit of one seed gave is
+kept below `out` as soon as it is there: an interrupted run goes on with `resume`, one process per seed shares the work,
+and a last run over all seeds with `resume` only reads.
 
 Book: 05_history_ad.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,38 +20,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genimg import anomaly, data, devices, networks, objectives, seeding
+from genimg import anomaly, data, devices, records, seeding
 from genimg.checks import UsageError
-from genimg.distributions import Empirical, Gaussian
-from genimg.experiments import Progress
+from genimg.experiments import Progress, detectors, peers
 from genimg.records import Record
-from genimg.training import train_gan
 
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "digits": 2, "gan_steps": 12, "width": 8, "detector_steps": 10,
-        "normals": 500, "negatives": 200, "test": 1000,
+        "normals": 500, "negatives": 200, "test": 1000, "shared": True,
     },
     "cpu": {
         "digits": 10, "gan_steps": 200, "width": 16, "detector_steps": 200,
-        "normals": 20_000, "negatives": 8000, "test": 6000,
+        "normals": 20_000, "negatives": 8000, "test": 6000, "shared": True,
     },
     "full": {
         "digits": 10, "gan_steps": 200, "width": 16, "detector_steps": 3000,
-        "normals": 60_000, "negatives": 8000, "test": 20_000,
+        "normals": 60_000, "negatives": 8000, "test": 20_000, "shared": False,
     },
 }  # fmt: skip
-# One set of constants for both uses of the history: 40 states, the first quarter dropped, no decay.
-STATES, FIRST, RATE = 40, 0.25, 0.0
 PROTOCOLS = {"fence": "Fence-GAN split", "egbad": "EGBAD split, one permutation"}
-METHODS = {
-    "plain": "HistoryAD as in the talk: D_TV from the mean critic, soft bound",
-    "neighbours": "HistoryAD-NN: difference of distances to 5 neighbours, data against P_Ghist",
-    "blur": "control: as HistoryAD-NN, with blurred normals (sigma 3) instead of P_Ghist",
-    "knn": "mean distance to 5 neighbours among the normals, no negatives",
-    "intensity": "mean intensity",
-    "gradient": "mean gradient",
-}
+PEER = "pyod_"  # PyOD also has a kNN
+METHODS = detectors.METHODS | {PEER + name: what for name, what in peers.METHODS.items()}
 METRICS = {
     "auroc": "AUROC, mean over digits",
     "auprc_anomalous": "AUPRC, anomalies positive, mean over digits",
@@ -57,93 +53,136 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """A record per protocol, method and metric."""
-    size = SIZES[profile]
-    parts = [data.load("mnist", split, subset=profile == "quick") for split in ("train", "test")]
-    x = torch.cat([part.floats() for part in parts])
-    if any(part.labels is None for part in parts):
-        raise UsageError("history-ad: MNIST came without labels; use torchvision's layout")
-    labels = torch.cat([part.labels for part in parts if part.labels is not None])
-    found: dict[tuple[str, str], list[list[anomaly.Evaluation]]] = {}
-    jobs = [(protocol, seed, digit) for protocol in PROTOCOLS for seed in seeds for digit in range(size["digits"])]
-    begun = time.perf_counter()
-    for done, (protocol, seed, digit) in enumerate(jobs):
-        progress(f"{protocol}, seed {seed}, digit {digit}", done, len(jobs))
-        if protocol == "fence":
-            split = anomaly.fence_split(labels, digit)
-        else:
-            split = anomaly.egbad_split(labels, digit, seeding.rng(seeding.child(seed, f"split {digit}")))
-        rng = seeding.rng(seeding.child(seed, f"test {digit}"))
-        some = torch.randperm(len(split.test.rows), generator=rng)[: size["test"]]
-        rows, anomalous = split.test.rows[some], split.test.anomalous[some]
-        scores = score(x[split.train.rows].to(device), x[rows].to(device), seed, digit, size)
-        for method, values in scores.items():
-            runs = found.setdefault((protocol, method), [[] for _ in seeds])
-            runs[seeds.index(seed)].append(anomaly.evaluate(values.cpu(), anomalous))
+    size, folder = SIZES[profile], out / "history-ad"
+    settings: dict[str, Any] = {
+        "size": size,
+        "peers": dataclasses.asdict(peers.BUDGETS[profile]),
+        "settings": peers.SETTINGS,
+        "pyod": peers.version(),  # a missing package is told now, not after the first GAN
+    }
+    if not resume:
+        for seed in seeds:
+            shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
+    about = {"device": devices.describe(device), "commit": records.commit()}
+    x, labels = digits(subset=profile == "quick")
+    groups = [tuple(PROTOCOLS)] if size["shared"] else [(protocol,) for protocol in PROTOCOLS]
+    jobs = [(seed, digit, group) for seed in seeds for digit in range(size["digits"]) for group in groups]
+    parts: dict[int, list[dict[str, Any]]] = {seed: [] for seed in seeds}
+    for done, (seed, digit, group) in enumerate(jobs):
+        progress(f"seed {seed}, digit {digit}, {' and '.join(group)}", done, len(jobs))
+        path = folder / f"{profile}-{seed}" / f"{'-'.join(group)}-{digit}.json"
+        if not path.exists():
+            begun = time.perf_counter()
+            found = measure(x, labels, seed, digit, group, profile, device)
+            write(path, {**settings, **about, "seconds": time.perf_counter() - begun, "found": found})
+        part = json.loads(path.read_text(encoding="utf-8"))
+        if {name: part.get(name) for name in settings} != json.loads(json.dumps(settings)):
+            raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
+        parts[seed].append(part)
     progress("history-ad", len(jobs), len(jobs))
-    seconds = round(time.perf_counter() - begun, 1)
     return {
         f"history-mnist-{protocol}-{method}-{metric.replace('_', '-')}": record(
-            protocol, method, metric, runs, seeds, profile, size, device, seconds
+            protocol, method, metric, parts, profile
         )
-        for (protocol, method), runs in found.items()
+        for protocol in PROTOCOLS
+        for method in METHODS
         for metric in METRICS
     }
 
 
-def score(normal: Tensor, test: Tensor, seed: int, digit: int, size: dict[str, Any]) -> dict[str, Tensor]:
-    """The scores of every method for one digit; one history serves both HistoryAD rows. No anomaly is looked at."""
-    device = normal.device
-    rng = {
-        name: seeding.rng(seeding.child(seed, f"{name} {digit}"), device)
-        for name in ("real", "latent", "objective", "instants", "detector", "subset")
-    }
-    real, latent = Empirical(normal, rng["real"]), Gaussian(64, rng["latent"])
-    G, D = networks.dcgan(64, 28, 1, size["width"], seed=seeding.child(seed, f"networks {digit}"))
-    G, D = G.to(device), D.to(device)
-    steps = size["gan_steps"]
-    history = train_gan(
-        G, D, real, latent, objectives.WassersteinGP(10.0), steps=steps, rng=rng["objective"],
-        snapshot_every=max(1, steps // STATES), critic_per_step=2, lr=2e-3, betas=(0.0, 0.9),
-    )  # fmt: skip
-    kept = {"rate": RATE, "start": FIRST * steps}
-    past = history.past(G, latent, rng["instants"], **kept)
-    D_tv, _ = anomaly.fit_detector(
-        D, history, real, past, steps=size["detector_steps"], rng=rng["detector"], lr=1e-3, **kept
-    )
-    from torchvision.transforms.functional import gaussian_blur
+def digits(subset: bool) -> tuple[Tensor, Tensor]:
+    """MNIST's training set followed by its test set, and the labels."""
+    parts = [data.load("mnist", split, subset=subset) for split in ("train", "test")]
+    if any(part.labels is None for part in parts):
+        raise UsageError("history-ad: MNIST came without labels; use torchvision's layout")
+    labels = [part.labels for part in parts if part.labels is not None]
+    return torch.cat([part.floats() for part in parts]), torch.cat(labels)
 
-    negatives = past.sample(size["negatives"])
-    some = torch.randperm(len(normal), generator=rng["subset"], device=device)
-    known, blurred = normal[some[: size["normals"]]], gaussian_blur(normal[some[: size["negatives"]]], 19, 3.0)
-    r_real = anomaly.neighbour_distance(test, known)
+
+def splits(labels: Tensor, seed: int, digit: int, group: tuple[str, ...]) -> dict[str, anomaly.Split]:
+    """The split of each protocol; EGBAD's is drawn per seed."""
+    rng = seeding.rng(seeding.child(seed, f"split {digit}"))
+    made = {"fence": anomaly.fence_split(labels, digit), "egbad": anomaly.egbad_split(labels, digit, rng)}
+    return {protocol: made[protocol] for protocol in group}
+
+
+def common_rows(chosen: dict[str, anomaly.Split]) -> Tensor:
+    """(n,) positions that are in the training part of every split, hence in the test part of none, in ascending order.
+
+    Example:
+        >>> part = lambda *rows: anomaly.Part(torch.tensor(rows), torch.zeros(len(rows)))
+        >>> a = anomaly.Split(part(3, 1, 2), part(), part(0))
+        >>> b = anomaly.Split(part(0, 2, 3), part(), part(1))
+        >>> common_rows({"a": a, "b": b}).tolist()
+        [2, 3]
+    """
+    rows = [split.train.rows for split in chosen.values()]
+    seen, times = torch.cat(rows).unique(return_counts=True)
+    return seen[times == len(rows)]
+
+
+def measure(
+    x: Tensor, labels: Tensor, seed: int, digit: int, group: tuple[str, ...], profile: str, device: torch.device
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Trains every method once on what the protocols of `group` have in common, and tests it on each one's test part.
+
+    Returns:
+        Per protocol and method the fields of `anomaly.Evaluation`.
+    """
+    size = SIZES[profile]
+    chosen = splits(labels, seed, digit, group)
+    rows, anomalous = [], []
+    for split in chosen.values():
+        rng = seeding.rng(seeding.child(seed, f"test {digit}"))
+        some = torch.randperm(len(split.test.rows), generator=rng)[: size["test"]]
+        rows.append(split.test.rows[some])
+        anomalous.append(split.test.anomalous[some])
+    normal, test = x[common_rows(chosen)].to(device), x[torch.cat(rows)].to(device)
+    scores = detectors.scores(normal, test, seed, str(digit), size)
+    for name in peers.METHODS:
+        scores[PEER + name] = peers.scores(
+            name, normal, test, seeding.child(seed, f"peer {digit}"), peers.BUDGETS[profile]
+        )
+    lengths = [len(part) for part in rows]
+    split_up = {method: values.cpu().split(lengths) for method, values in scores.items()}
     return {
-        "plain": anomaly.anomaly_score(D_tv, test),
-        "neighbours": r_real - anomaly.neighbour_distance(test, negatives),
-        "blur": r_real - anomaly.neighbour_distance(test, blurred),
-        "knn": r_real,
-        "intensity": anomaly.mean_intensity(test),
-        "gradient": anomaly.mean_gradient(test),
+        protocol: {method: anomaly.evaluate(values[k], anomalous[k])._asdict() for method, values in split_up.items()}
+        for k, protocol in enumerate(chosen)
     }
 
 
-def record(
-    protocol: str,
-    method: str,
-    metric: str,
-    runs: list[list[anomaly.Evaluation]],
-    seeds: list[int],
-    profile: str,
-    size: dict[str, Any],
-    device: torch.device,
-    seconds: float,
-) -> Record:
+def write(path: Path, content: dict[str, Any]) -> None:
+    """JSON, whole or not at all: another process may be reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def record(protocol: str, method: str, metric: str, parts: dict[int, list[dict[str, Any]]], profile: str) -> Record:
     """One number per seed, the mean over the digits."""
-    values = [[float(getattr(evaluation, metric)) for evaluation in one] for one in runs]
-    chance = [0.5 if metric == "auroc" else getattr(e, metric.replace("auprc", "chance")) for e in runs[0]]
-    deviations = [
-        "The constants of the paper are not public; all of these are this project's.",
-        "The talk shows the digits as a bar chart without numbers, so nothing can be compared with it.",
-    ]
+    every = [part for one in parts.values() for part in one]
+    found = [[p["found"][protocol][method] for p in one if protocol in p["found"]] for one in parts.values()]
+    values = [[float(evaluation[metric]) for evaluation in one] for one in found]
+    chance = [0.5 if metric == "auroc" else e[metric.replace("auprc", "chance")] for e in found[0]]
+    size, peer = SIZES[profile], method.removeprefix(PEER)
+    if method.startswith(PEER):
+        settings = {
+            "peer": peers.SETTINGS[peer],
+            **dataclasses.asdict(peers.BUDGETS[profile]),
+            "pyod": every[0]["pyod"],
+        }
+        config = {name: size[name] for name in ("digits", "test", "shared")} | settings
+        deviations = peers.deviations(peer, peers.BUDGETS[profile])
+    else:
+        config = {**size, "states": detectors.STATES, "first": detectors.FIRST, "rate": detectors.RATE}
+        deviations = ["The constants of the paper are not public; all of these are this project's."]
+    deviations.append("The talk shows the digits as a bar chart without numbers, so nothing can be compared with it.")
+    if size["shared"]:
+        deviations.append(
+            "One training serves both splits, on the normals that both train on (about 64 % of all); each split is "
+            "tested on its own test part."
+        )
     if size["test"] < 14_000:
         deviations.append(f"{size['test']} test digits of each split, drawn per seed.")
     if method in ("neighbours", "blur"):
@@ -162,18 +201,16 @@ def record(
         better="higher",
         reported=None,
         values=[sum(one) / len(one) for one in values],
-        seeds=seeds,
+        seeds=list(parts),
         config={
-            **size,
-            "states": STATES,
-            "first": FIRST,
-            "rate": RATE,
+            **config,
             "per_digit": [[round(v, 4) for v in one] for one in values],
             "chance": round(sum(chance) / len(chance), 4),
         },
         profile=profile,
-        device=devices.describe(device),
-        seconds=seconds,
+        device=", ".join(sorted({part["device"] for part in every})),
+        seconds=round(sum(part["seconds"] for part in every), 1),
         weights=None,
         deviations=deviations,
+        commit=" ".join(sorted({part["commit"] for part in every})),
     )
