@@ -54,3 +54,42 @@ def latent_as_past_draws_it(which, dim):
 
     latent = gi.Gaussian(dim, gi.rng(0))
     return torch.cat([latent.sample(k) for k in torch.bincount(which).tolist() if k])
+
+
+def test_detection_speed_compares_a_pass_with_the_search_and_the_peers():
+    small = ["--images", "4", "--known", "40", "--steps", "2", "--width", "8", "--rounds", "1", "--device", "cpu"]
+    result = CliRunner().invoke(benchmark("detection_speed").main, small)
+    assert result.exit_code == 0, result.output
+    rows = {line[:16].strip(): line[16:].split() for line in result.output.splitlines()[2:]}
+    assert {"one pass", "latent search", "neighbours", "pyod anogan", "pyod knn"} <= set(rows)
+    assert rows["one pass"][-1] == "1.0" and all(float(row[0].replace(",", "")) > 0 for row in rows.values())
+
+
+def test_the_latent_search_finds_an_image_of_its_generator_and_treats_each_image_alone():
+    import genimg as gi
+
+    G, D = gi.networks.dcgan(latent=4, size=16, width=8, seed=0)
+    G, D = G.eval(), D.eval()
+    z = torch.randn(3, 4, generator=gi.rng(0))
+    x = torch.cat([G(z[:2] + 0.2).detach(), torch.ones(1, 1, 16, 16)])
+    search = benchmark("detection_speed").search
+    left = search(G, D.blocks, x, z, 200)
+    begun = search(G, D.blocks, x, z, 0)
+    assert bool((left < begun).all()) and bool((left[:2] < 0.2 * begun[:2]).all()) and left[2] > 5 * left[0]
+    assert torch.allclose(search(G, D.blocks, x[:1], z[:1], 9), search(G, D.blocks, x, z, 9)[:1], rtol=1e-3)
+    by_hand = 0.9 * (x - G(z)).abs().flatten(1).sum(1) + 0.1 * (D.blocks(x) - D.blocks(G(z))).abs().sum(1)
+    assert torch.allclose(begun, by_hand.detach(), rtol=1e-4)
+
+
+def test_detection_speed_does_without_pyod(monkeypatch):
+    from genimg.checks import UsageError
+    from genimg.experiments import peers
+
+    def none(name):
+        raise UsageError("the peers are PyOD's, and pyod is not installed")
+
+    monkeypatch.setattr(peers, "_kind", none)
+    small = ["--images", "4", "--known", "10", "--steps", "1", "--width", "8", "--rounds", "1", "--device", "cpu"]
+    result = CliRunner().invoke(benchmark("detection_speed").main, small)
+    assert result.exit_code == 0 and result.output.splitlines()[-1].endswith("pyod is not installed")
+    assert "latent search" in result.output and "pyod knn" not in result.output
