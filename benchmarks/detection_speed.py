@@ -115,7 +115,7 @@ def main(images: int, known: int, steps: int, width: int, rounds: int, threads: 
     digits = gi.data.load("mnist", "train", subset=True).floats()
     # Few digits ship with the package; repeated they cost a neighbour search as much as others would.
     x, reference = (digits.repeat(-(-n // len(digits)), 1, 1, 1)[:n].to(where) for n in (images, known))
-    budget = dataclasses.replace(peers.BUDGETS["quick"], rows=known, neighbours=known, search=20)
+    budget = dataclasses.replace(peers.BUDGETS["quick"], neighbours=known, search=peers.BUDGETS["cpu"].search)
     click.echo(
         f"{gi.devices.describe(where)}; dcgan 28x28, width {width}; {images} images per call, {known} known, "
         f"{steps} steps; median of {rounds} rounds"
