@@ -10,6 +10,8 @@ Book: 05_history_ad.
 
 from genimg.anomaly.critic import Fit, anomaly_score, fit_detector, initial_critic
 from genimg.anomaly.detector import Detector
+from genimg.anomaly.evidence import Evidence, surprise
+from genimg.anomaly.features import FeatureLaw, critic_features
 from genimg.anomaly.files import Scored, Unreadable, score_files, writing_csv
 from genimg.anomaly.neighbours import neighbour_contrast, neighbour_distance
 from genimg.anomaly.protocols import Evaluation, Part, Split, egbad_split, evaluate, fence_split
@@ -18,6 +20,8 @@ from genimg.anomaly.trivial import compressed_size, mean_gradient, mean_intensit
 __all__ = [
     "Detector",
     "Evaluation",
+    "Evidence",
+    "FeatureLaw",
     "Fit",
     "Part",
     "Scored",
@@ -25,6 +29,7 @@ __all__ = [
     "Unreadable",
     "anomaly_score",
     "compressed_size",
+    "critic_features",
     "egbad_split",
     "evaluate",
     "fence_split",
@@ -35,5 +40,6 @@ __all__ = [
     "neighbour_contrast",
     "neighbour_distance",
     "score_files",
+    "surprise",
     "writing_csv",
 ]

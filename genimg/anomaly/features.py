@@ -9,31 +9,29 @@ Book: 05_history_ad.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genimg.checks import UsageError, at_least
 
 
-class HasFeatures(Protocol):
-    """A critic that shows what its last linear layer sees, such as `networks.Critic`."""
-
-    def features(self, x: Tensor) -> Tensor: ...
-
-
 @torch.no_grad()
-def critic_features(D: HasFeatures, images: Tensor, batch: int = 1000) -> Tensor:
-    """(n, d) features of D, on the device of the images, which is D's.
+def critic_features(D: nn.Module, images: Tensor, batch: int = 1000) -> Tensor:
+    """(n, d) features of D, what its last linear layer sees, on the device of the images, which is D's.
+
+    Args:
+        D: a critic with a method `features`, such as `networks.Critic`.
+        images: (n, c, h, w).
 
     Raises:
         UsageError: for a network that has none.
     """
     at_least(batch, 1, "batch")
-    if not hasattr(D, "features"):
+    features = getattr(D, "features", None)
+    if not callable(features):
         raise UsageError(f"{type(D).__name__} has no features(x); networks.dcgan gives a critic that has them")
-    return torch.cat([D.features(part).float() for part in images.split(batch)])
+    return torch.cat([features(part).float() for part in images.split(batch)])
 
 
 @dataclass(frozen=True, eq=False)

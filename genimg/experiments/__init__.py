@@ -75,6 +75,10 @@ EXPERIMENTS = {
         Experiment("theory", "identities of chapters 02 to 04 on random laws: JS, duality, total variation, penalty"),
         Experiment("modes", "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP"),
         Experiment("history-ad", "one digit of MNIST anomalous: HistoryAD, its variant, and what they must beat"),
+        Experiment(
+            "history-ablation", "HistoryAD on three digits: instants, start of D_TV, number of states, bound, length"
+        ),
+        Experiment("out-of-distribution", "one data set normal, others not, at 32 x 32: HistoryAD against ten others"),
         Experiment("digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo"),
     )
 }

@@ -25,7 +25,7 @@ from genimg.training import train_gan
 
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {"digits": [1], "gan_steps": 20, "width": 8, "detector_steps": 5, "batch": 32, "test": 300},
-    "cpu": {"digits": [0, 1, 8], "gan_steps": 200, "width": 16, "detector_steps": 200, "batch": 128, "test": 2000},
+    "cpu": {"digits": [0, 1, 8], "gan_steps": 200, "width": 16, "detector_steps": 100, "batch": 128, "test": 2000},
     "full": {
         "digits": list(range(10)), "gan_steps": 200, "width": 16, "detector_steps": 1000, "batch": 256, "test": 10_000,
     },

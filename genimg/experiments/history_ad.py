@@ -10,19 +10,18 @@ Book: 05_history_ad.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import shutil
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from genimg import anomaly, data, devices, records, seeding
+from genimg import anomaly, data, seeding
 from genimg.checks import UsageError
 from genimg.experiments import Progress, detectors, peers
+from genimg.experiments.parts import kept
 from genimg.records import Record
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -63,7 +62,6 @@ def run(
     if not resume:
         for seed in seeds:
             shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
-    about = {"device": devices.describe(device), "commit": records.commit()}
     x, labels = digits(subset=profile == "quick")
     groups = [tuple(PROTOCOLS)] if size["shared"] else [(protocol,) for protocol in PROTOCOLS]
     jobs = [(seed, digit, group) for seed in seeds for digit in range(size["digits"]) for group in groups]
@@ -71,14 +69,8 @@ def run(
     for done, (seed, digit, group) in enumerate(jobs):
         progress(f"seed {seed}, digit {digit}, {' and '.join(group)}", done, len(jobs))
         path = folder / f"{profile}-{seed}" / f"{'-'.join(group)}-{digit}.json"
-        if not path.exists():
-            begun = time.perf_counter()
-            found = measure(x, labels, seed, digit, group, profile, device)
-            write(path, {**settings, **about, "seconds": time.perf_counter() - begun, "found": found})
-        part = json.loads(path.read_text(encoding="utf-8"))
-        if {name: part.get(name) for name in settings} != json.loads(json.dumps(settings)):
-            raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
-        parts[seed].append(part)
+        make = partial(measure, x, labels, seed, digit, group, profile, device)
+        parts[seed].append(kept(path, settings, device, make))
     progress("history-ad", len(jobs), len(jobs))
     return {
         f"history-mnist-{protocol}-{method}-{metric.replace('_', '-')}": record(
@@ -138,7 +130,8 @@ def measure(
         rows.append(split.test.rows[some])
         anomalous.append(split.test.anomalous[some])
     normal, test = x[common_rows(chosen)].to(device), x[torch.cat(rows)].to(device)
-    scores = detectors.scores(normal, test, seed, str(digit), size)
+    trained = detectors.train(normal, seed, str(digit), size)
+    scores = detectors.scores(trained, normal, test, seed, str(digit), size)
     for name in peers.METHODS:
         scores[PEER + name] = peers.scores(
             name, normal, test, seeding.child(seed, f"peer {digit}"), peers.BUDGETS[profile]
@@ -149,14 +142,6 @@ def measure(
         protocol: {method: anomaly.evaluate(values[k], anomalous[k])._asdict() for method, values in split_up.items()}
         for k, protocol in enumerate(chosen)
     }
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    """JSON, whole or not at all: another process may be reading."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
 
 
 def record(protocol: str, method: str, metric: str, parts: dict[int, list[dict[str, Any]]], profile: str) -> Record:

@@ -1,0 +1,55 @@
+"""What a part of a long experiment found, kept in a file as soon as it is there.
+
+An interrupted run goes on where it stopped, one process per seed shares the work, and a last run over all seeds only
+reads.
+
+Book: 08_scorecard.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genimg import devices, records
+from genimg.checks import UsageError
+
+
+def kept(path: Path, settings: dict[str, Any], device: torch.device, make: Callable[[], Any]) -> dict[str, Any]:
+    """What the file holds; if there is none, `make` is called and its result written first.
+
+    Args:
+        path: a JSON file.
+        settings: constants that the result depends on, kept with it.
+        device: where `make` computes; kept with its result, as are the commit and the seconds it took.
+        make: gives what JSON can hold.
+
+    Returns:
+        `settings`, `device`, `commit`, `seconds`, and the result as `found`.
+
+    Raises:
+        UsageError: if the file was made with other settings.
+    """
+    if not path.exists():
+        begun = time.perf_counter()
+        found = make()
+        about = {"device": devices.describe(device), "commit": records.commit()}
+        write(path, {**settings, **about, "seconds": time.perf_counter() - begun, "found": found})
+    part: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if {name: part.get(name) for name in settings} != json.loads(json.dumps(settings)):
+        raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
+    return part
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """JSON, whole or not at all: another process may be reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(beside, path)
