@@ -1,5 +1,6 @@
 """The loops: resume to the bit, divergence, what is updated when."""
 
+import copy
 import math
 
 import pytest
@@ -173,3 +174,33 @@ def test_wgan_gp_learns_a_shifted_gaussian():
     ):
         pass
     assert float(G.bias.detach()) == pytest.approx(3.0, abs=0.5)
+
+
+def test_the_average_follows_g_and_the_rates_decay(monkeypatch, tmp_path):
+    """After k steps the average is the weighted mean of all states; interrupted and resumed it is the same."""
+
+    def run(steps, checkpoint=None, until=None):
+        G, D = gi.networks.mlp([2, 4, 1], seed=0), gi.networks.mlp([1, 4, 1], seed=1)
+        average, states = copy.deepcopy(G), [copy.deepcopy(G.state_dict())]
+        real, latent = gi.Gaussian(1, gi.rng(0)), gi.Gaussian(2, gi.rng(1))
+        for step in gi.gan_steps(
+            G, D, real, latent, gi.WassersteinGP(), steps=steps, rng=gi.rng(2), batch=8, critic_per_step=1,
+            average=average, average_decay=0.8, decay_lr=True, checkpoint=checkpoint, checkpoint_every=1,
+        ):  # fmt: skip
+            states.append(copy.deepcopy(G.state_dict()))
+            if step.step == until:
+                break
+        return average, states
+
+    average, states = run(20)
+    by_hand = states[0]["0.weight"]
+    for k, state in enumerate(states[1:], start=1):
+        d = min(0.8, k / (k + 10))
+        by_hand = d * by_hand + (1 - d) * state["0.weight"]
+    assert torch.allclose(average[0].weight, by_hand, atol=1e-6)
+    first, last = ((states[k + 1]["0.weight"] - states[k]["0.weight"]).abs().max() for k in (0, 19))
+    assert last < 0.2 * first  # Adam's step is of the size of the rate, which ends at a twentieth
+
+    run(20, tmp_path / "state.safetensors", until=12)
+    resumed, _ = run(20, tmp_path / "state.safetensors")
+    assert torch.equal(resumed[0].weight, average[0].weight)

@@ -1,4 +1,4 @@
-"""A trained D_TV as a thing to keep: it knows its architecture, its images, and how normal images score."""
+"""A trained critic as a thing to keep: it knows its architecture, its images, and how normal images score."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from genimg import zoo
 from genimg.anomaly.critic import anomaly_score
+from genimg.anomaly.evidence import Evidence
+from genimg.anomaly.features import FeatureLaw
 from genimg.checks import UsageError, choice
 from genimg.checks import images as checked
 from genimg.weights import read_tensors, write_tensors
@@ -23,14 +25,15 @@ GRID = 1001  # quantiles of the normal scores, from 0 to 100 % in steps of 0.1 %
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """Scores images by −D_TV(x) and says where a score lies among those of normal images.
+    """Scores images by −D_TV(x), or by the evidence of a mean critic, and says where a score lies among normal ones.
 
     Attributes:
-        network: D_TV, in eval mode, large on normal images.
+        network: D_TV, or the mean critic of HistoryAD-F, in eval mode, large on normal images.
         architecture, arguments: a key of `zoo.ARCHITECTURES` and its keyword arguments, `size` and `channels` among
             them: what builds the network again when it is loaded.
         quantiles: (GRID,) float32, the scores of normal images from the lowest to the highest, in equal shares.
         provenance: data, anomalous class, steps, seed …: whatever somebody needs to train it again.
+        evidence: of HistoryAD-F, on the network's device and without pixels; None scores by −D alone.
 
     Raises:
         UsageError: arguments without size or channels, or quantiles that are not finite and increasing.
@@ -52,6 +55,7 @@ class Detector:
     arguments: Mapping[str, Any]
     quantiles: Tensor
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         choice(self.architecture, "architecture", zoo.ARCHITECTURES)
@@ -61,6 +65,8 @@ class Detector:
         q = self.quantiles
         if q.ndim != 1 or len(q) < 2 or not bool(q.isfinite().all()) or bool((q.diff() < 0).any()):
             raise UsageError("detector: the quantiles of the normal scores must be finite and increasing")
+        if self.evidence is not None and self.evidence.pixel_law is not None:
+            raise UsageError("detector: evidence of pixels is not kept; make it with Evidence.fit(…, pixels=False)")
 
     @classmethod
     def calibrated(
@@ -70,6 +76,7 @@ class Detector:
         arguments: Mapping[str, Any],
         normal: Tensor,
         provenance: Mapping[str, Any] | None = None,
+        evidence: Evidence | None = None,
     ) -> Detector:
         """A detector of a copy of D, with the quantiles of its scores on `normal`.
 
@@ -77,9 +84,10 @@ class Detector:
             normal: (n, c, h, w) normal images; held-out ones if there are, as D_TV has been shown its training images.
         """
         twin = copy.deepcopy(D).eval().requires_grad_(False)
-        scores = anomaly_score(twin, checked(normal, "normal images")).double()
+        score = anomaly_score if evidence is None else evidence.score
+        scores = score(twin, checked(normal, "normal images")).double()
         quantiles = torch.quantile(scores, torch.linspace(0, 1, GRID, dtype=torch.float64)).float()
-        return cls(twin, architecture, dict(arguments), quantiles, dict(provenance or {}))
+        return cls(twin, architecture, dict(arguments), quantiles, dict(provenance or {}), evidence)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,13 +95,15 @@ class Detector:
         return int(self.arguments["channels"]), int(self.arguments["size"]), int(self.arguments["size"])
 
     def score(self, images: Tensor, batch: int = 1024) -> Tensor:
-        """(n,) float32 on the CPU, −D_TV(x); larger = more anomalous.
+        """(n,) float32 on the CPU, −D_TV(x) or the evidence; larger = more anomalous.
 
         Raises:
             UsageError: for images of another shape, or outside [−1, 1].
         """
         if tuple(checked(images).shape[1:]) != self.shape:
             raise UsageError(f"this detector takes images {self.shape}, got {tuple(images.shape[1:])}")
+        if self.evidence is not None:
+            return self.evidence.score(self.network, images.to(self.evidence.law.mean.device), batch)
         return anomaly_score(self.network, images, batch)
 
     def percentile(self, scores: Tensor) -> Tensor:
@@ -129,6 +139,10 @@ class Detector:
             "arguments": dict(self.arguments),
             "provenance": dict(self.provenance),
         }
+        if self.evidence is not None:
+            law, shares = self.evidence.law, self.evidence
+            weights |= {"law/mean": law.mean, "law/whitener": law.whitener.half() if half else law.whitener}
+            weights |= {"evidence/critic": shares.critic, "evidence/features": shares.features}
         return write_tensors(path, weights | {"quantiles": self.quantiles}, about)
 
     @classmethod
@@ -156,7 +170,13 @@ class Detector:
                 raise UsageError("its weights are not finite")
             network.load_state_dict(weights)
             network = network.to(device).eval().requires_grad_(False)
-            return cls(network, about["architecture"], about["arguments"], tensors["quantiles"], about["provenance"])
+            evidence = None
+            if "law/mean" in tensors:
+                law = FeatureLaw(tensors["law/mean"].to(device), tensors["law/whitener"].float().to(device))
+                evidence = Evidence(law, tensors["evidence/critic"], tensors["evidence/features"])
+            return cls(
+                network, about["architecture"], about["arguments"], tensors["quantiles"], about["provenance"], evidence
+            )
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(f"{path} is a damaged detector, or one of another version ({reason})") from None
