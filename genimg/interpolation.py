@@ -70,9 +70,7 @@ def spherical(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     along = torch.where(same, (1 - t) * a + t * b, along)
     if bool(opposite.any()):
         if a.shape[-1] < 2:
-            raise UsageError(
-                "spherical: on a line no circle joins opposite numbers; take latents of 2 coordinates"
-            )
+            raise UsageError("spherical: on a line no circle joins opposite numbers; take latents of 2 coordinates")
         length = (1 - t) * lengths[0] + t * lengths[1]
         turned = length * (torch.cos(t * torch.pi) * p + torch.sin(t * torch.pi) * _orthogonal(p))
         # The ends are what was asked for, not what a half turn rounds to.
