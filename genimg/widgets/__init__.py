@@ -7,5 +7,6 @@ Book: 03_wasserstein_tv, 04_wgan, 05_history_ad, 07_inpainting.
 """
 
 from genimg.widgets.frames import FrameSlider as FrameSlider
+from genimg.widgets.latent_path import LatentPath as LatentPath
 from genimg.widgets.mask_painter import MaskPainter as MaskPainter
 from genimg.widgets.two_laws import TwoLaws as TwoLaws

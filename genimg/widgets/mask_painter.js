@@ -342,7 +342,7 @@ function render({ model, el }) {
     const where = total ? `step ${done} of ${total}` : "";
     track.setAttribute("aria-valuetext", where);
     const start = { done: "Done. ", stopped: `Stopped at ${where}. `, failed: "The search failed. " }[phase] || "";
-    const line = phase === "idle" ? own : `${start}${phase === "running" && where ? `${where}${note ? ": " : ""}` : ""}${note}`;
+    const line = phase === "idle" ? (get("chosen") < 0 ? own : "") : `${start}${phase === "running" && where ? `${where}${note ? ": " : ""}` : ""}${note}`;
     $("[data-out=note]").textContent = line;
     $("[data-out=note]").classList.toggle("bad", phase === "failed" || phase === "refused");
     if (phase !== "idle") clearTimeout(unanswered);
@@ -513,6 +513,7 @@ function render({ model, el }) {
   const listeners = [
     ["bits", drawMask],
     ["chosen", drawPictures],
+    ["chosen", drawAnswer],
     ["own", drawPictures],
     ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, drawAnswer]),
   ];
