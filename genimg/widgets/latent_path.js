@@ -9,8 +9,7 @@ const CSS = `
 .gwl .both > div { min-width: 0; } .gwl .chart { flex: 1 1 300px; }
 .gwl img { display: block; max-width: 100%; height: auto; margin: 0 auto; padding: 0; border-radius: 6px; filter: none; } .gwl img.sharp { image-rendering: pixelated; }
 .gwl svg { display: block; width: 100%; height: auto; overflow: visible; } .gwl svg text { fill: currentColor; font: 13px system-ui, sans-serif; }
-.gwl .bar { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: center; margin: 0 0 10px; }
-.gwl fieldset { border: 0; margin: 0; padding: 0; min-width: 0; } .gwl legend { float: left; width: auto; margin: 0 8px 0 0; padding: 0; font-size: 14px; line-height: 34px; }
+.gwl .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 0 0 10px; font-size: 14px; }
 .gwl .group { display: flex; flex-wrap: wrap; gap: 6px; }
 .gwl label { position: relative; display: inline-block; margin: 0; }
 .gwl label span { display: inline-block; font-size: 14px; line-height: 20px; background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: 6px 11px; }
@@ -43,9 +42,10 @@ function followTheme(element, host) {
   return () => observer.disconnect();
 }
 
+// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
+const QUIET = 'data-lm-suppress-shortcuts="true"';
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const number = (value) => value.toPrecision(3).replace("-", "−");
-let views = 0; // radio buttons of two widgets must not share a name
 
 const [W, H, LEFT, TOP] = [380, 190, 8, 30]; // the chart's box, and its margins
 const WIDE = W - 2 * LEFT;
@@ -54,19 +54,19 @@ const DEEP = H - TOP - 30;
 function render({ model, el }) {
   const [ways, frames, scores, score, label, size] = ["ways", "frames", "scores", "score", "label", "size"].map((name) => model.get(name));
   const last = frames[0].length - 1;
-  const view = ++views;
+  // Radio buttons of two widgets must not share a name, and each widget has a module of its own, so none can count.
+  const view = `gwl-${Math.random().toString(36).slice(2)}`;
   const root = document.createElement("div");
   root.className = "gwl";
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", label);
-  root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the arrow keys
   root.innerHTML = `<style>${CSS}</style>
-    <div class="bar"><fieldset><legend>Way</legend><div class="group">${ways
-      .map((way, i) => `<label><input type="radio" name="gwl${view}" value="${i}"><span>${escaped(way)}</span></label>`)
-      .join("")}</div></fieldset></div>
+    <div class="bar">Way<div class="group" role="radiogroup" aria-label="way">${ways
+      .map((way, i) => `<label><input ${QUIET} type="radio" name="${view}" value="${i}"><span>${escaped(way)}</span></label>`)
+      .join("")}</div></div>
     <div class="both"><div><img alt="" width="${size[1]}" height="${size[0]}"></div>
       <div class="chart"><svg class="drag" viewBox="0 0 ${W} ${H}" role="img"></svg></div></div>
-    <div class="slide"><input type="range" min="0" max="${last}" step="1" aria-label="t, from one latent to the other"><output></output></div>
+    <div class="slide"><input ${QUIET} type="range" min="0" max="${last}" step="1" aria-label="t, from one latent to the other"><output></output></div>
     <p aria-live="polite"></p>`;
   el.appendChild(root);
   const stopTheme = followTheme(root, el);

@@ -58,8 +58,7 @@ const CSS = `
 .gwm * { box-sizing: border-box; }
 .gwm [hidden] { display: none !important; }
 .gwm fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.gwm legend { float: left; width: auto; margin: 0 8px 0 0; padding: 0; font-size: 14px; line-height: 34px; }
-.gwm .bar { display: flex; flex-wrap: wrap; gap: 8px 18px; align-items: center; margin: 0 0 10px; font-size: 14px; }
+.gwm .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 0 0 10px; font-size: 14px; }
 .gwm .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .gwm button, .gwm .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
   border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
@@ -71,9 +70,9 @@ const CSS = `
 .gwm .choice img { display: block; width: 42px; height: 42px; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; }
 .gwm .sharp { image-rendering: pixelated; }
 .gwm :focus-visible, .gwm .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
-.gwm fieldset:disabled > * { opacity: .5; } .gwm button:disabled, .gwm fieldset:disabled * { cursor: default; }
-.gwm button:disabled { opacity: .5; border-color: var(--line); }
-.gwm .size { display: flex; gap: 8px; align-items: center; margin: 0; }
+.gwm .setting:disabled > div { opacity: .5; } .gwm button:disabled, .gwm .setting:disabled * { cursor: default; border-color: var(--line); }
+.gwm .setting:enabled button:disabled, .gwm .go button:disabled { opacity: .5; }
+.gwm .size { display: flex; gap: 8px; align-items: center; margin: 0 0 0 10px; }
 .gwm .size input { width: 120px; height: 24px; margin: 0; accent-color: var(--real); } .gwm output { min-width: 1.6em; font-variant-numeric: tabular-nums; }
 .gwm .board { display: grid; grid-template: "paint result" auto "go go" auto / 1fr 1fr; gap: 12px 20px; }
 .gwm .board.alone { grid-template: "paint" auto / minmax(0, 390px); justify-content: center; }
@@ -139,41 +138,42 @@ async function shrunk(file, size, colour) {
   return canvas.toDataURL("image/png");
 }
 
+// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
+const QUIET = 'data-lm-suppress-shortcuts="true"';
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-let views = 0; // radio buttons of two widgets must not share a name
 
 function render({ model, el }) {
   const [get, size] = [(name) => model.get(name), model.get("size")];
   const [height, width] = size;
-  const view = ++views;
+  // Radio buttons of two widgets must not share a name, and each widget has a module of its own, so none can count.
+  const view = `gwm-${Math.random().toString(36).slice(2)}`;
   const largest = Math.max(4, Math.round(Math.min(height, width) / 2));
   const sharp = Math.max(height, width) <= 48 ? "sharp" : "";
   const choices = (part, options, on) =>
     options
-      .map(([value, shown]) => `<label class="choice"><input type="radio" name="gwm${view}-${part}" data-part="${part}" value="${escaped(String(value))}"${value === on ? " checked" : ""}><span>${shown}</span></label>`)
+      .map(([value, shown]) => `<label class="choice"><input ${QUIET} type="radio" name="${view}-${part}" data-part="${part}" value="${escaped(String(value))}"${value === on ? " checked" : ""}><span>${shown}</span></label>`)
       .join("");
   const root = document.createElement("div");
   root.className = "gwm";
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", `Paint a hole: ${get("label")}`);
-  root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the letters for commands of the notebook
   root.innerHTML = `<style>${CSS}</style>
     <fieldset class="setting"><div>
-      <div class="bar" data-row="pictures"><fieldset><legend>Picture</legend><div class="group"><div class="group" data-list="pictures"></div>
-        <button type="button" data-do="own">your own…</button></div></fieldset><input type="file" accept="image/*" hidden></div>
-      <div class="bar"><fieldset><legend>Tool</legend><div class="group">${choices("tool", [["brush", "brush"], ["eraser", "eraser"]], "brush")}</div></fieldset>
-        <label class="size">size<input type="range" data-part="diameter" min="1" max="${largest}" step="1"><output></output></label>
-        <div class="group"><button type="button" data-do="undo">undo</button><button type="button" data-do="clear">clear</button></div></div>
-      <div class="bar" data-row="presets"><fieldset><legend>Hole</legend><div class="group">${get("presets").map(([name], i) => `<button type="button" data-preset="${i}">${escaped(name)}</button>`).join("")}</div></fieldset></div>
+      <div class="bar" data-row="pictures">Picture<div class="group"><div class="group" role="radiogroup" aria-label="picture" data-list="pictures"></div>
+        <button ${QUIET} type="button" data-do="own">your own…</button></div><input ${QUIET} type="file" accept="image/*" hidden></div>
+      <div class="bar">Tool<div class="group" role="radiogroup" aria-label="tool">${choices("tool", [["brush", "brush"], ["eraser", "eraser"]], "brush")}</div>
+        <label class="size">size<input ${QUIET} type="range" data-part="diameter" min="1" max="${largest}" step="1"><output></output></label>
+        <div class="group"><button ${QUIET} type="button" data-do="undo">undo</button><button ${QUIET} type="button" data-do="clear">clear</button></div></div>
+      <div class="bar" data-row="presets">Hole<div class="group" role="group" aria-label="ready-made holes">${get("presets").map(([name], i) => `<button ${QUIET} type="button" data-preset="${i}">${escaped(name)}</button>`).join("")}</div></div>
     </div></fieldset>
     <div class="board">
-      <div class="paint"><h4 style="--dot:var(--real)">What is known</h4><canvas tabindex="0" role="application" aria-describedby="gwm${view}-keys"></canvas><p data-out="count"></p></div>
-      <div class="go"><button type="button" class="fill" data-do="fill">Fill the hole</button><button type="button" data-do="stop" disabled>Stop</button>
+      <div class="paint"><h4 style="--dot:var(--real)">What is known</h4><canvas ${QUIET} tabindex="0" role="application" aria-describedby="${view}-keys"></canvas><p data-out="count"></p></div>
+      <div class="go"><button ${QUIET} type="button" class="fill" data-do="fill">Fill the hole</button><button ${QUIET} type="button" data-do="stop" disabled>Stop</button>
         <div class="track" role="progressbar" aria-label="search" aria-valuemin="0"><i></i></div><p data-out="note"></p></div>
       <div class="result"><h4 style="--dot:var(--fake)">What the search makes of it</h4><div class="sheet" style="aspect-ratio:${width}/${height}"><img class="${sharp}" alt=""><span></span></div>
-        <fieldset class="compare"><div class="group" role="radiogroup" aria-label="compare"></div></fieldset></div>
+        <div class="group compare" role="radiogroup" aria-label="compare"></div></div>
     </div>
-    <details><summary>With the keyboard</summary><p id="gwm${view}-keys">On the picture: arrows move the cursor (with <kbd>shift</kbd> by 8 pixels), <kbd>space</kbd> paints, held down it draws a line;
+    <details><summary ${QUIET}>With the keyboard</summary><p id="${view}-keys">On the picture: arrows move the cursor (with <kbd>shift</kbd> by 8 pixels), <kbd>space</kbd> paints, held down it draws a line;
       <kbd>+</kbd> and <kbd>−</kbd> change the size, <kbd>b</kbd> brush, <kbd>e</kbd> eraser, <kbd>u</kbd> undo, <kbd>c</kbd> clear, <kbd>enter</kbd> fills the hole, <kbd>esc</kbd> stops.</p></details>
     <p class="spoken" role="status" aria-live="polite"></p>`;
   el.appendChild(root);
@@ -314,7 +314,7 @@ function render({ model, el }) {
     const results = get("results");
     const names = results.map(([name]) => name);
     if (!names.includes(shown) && shown !== "original") shown = names[names.length - 1] || "";
-    const group = $(".compare .group");
+    const group = $(".compare");
     const key = names.join("\n");
     if (group.dataset.names !== key) {
       group.dataset.names = key;
@@ -341,7 +341,7 @@ function render({ model, el }) {
     track.setAttribute("aria-valuenow", done);
     const where = total ? `step ${done} of ${total}` : "";
     track.setAttribute("aria-valuetext", where);
-    const start = { done: "Done. ", stopped: `Stopped at ${where}. `, failed: "The search failed. " }[phase] || "";
+    const start = { done: `Done: ${done} steps. `, stopped: `Stopped at ${where}. `, failed: "The search failed. " }[phase] || "";
     const line = phase === "idle" ? (get("chosen") < 0 ? own : "") : `${start}${phase === "running" && where ? `${where}${note ? ": " : ""}` : ""}${note}`;
     $("[data-out=note]").textContent = line;
     $("[data-out=note]").classList.toggle("bad", phase === "failed" || phase === "refused");

@@ -78,7 +78,7 @@ def lab(tmp_path_factory):
     """(address, token, folder) of a JupyterLab with settings and state of its own."""
     home = tmp_path_factory.mktemp("lab")
     folder, config, settings = home / "notebooks", home / "config", home / "settings" / "@jupyterlab"
-    for path in (folder, config, settings / "apputils-extension"):
+    for path in (folder, config):
         path.mkdir(parents=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -95,8 +95,15 @@ def lab(tmp_path_factory):
         },
     }
     (config / "jupyter_server_config.json").write_text(json.dumps(server))
-    for name, value in {"notification": {"fetchNews": "false"}, "themes": {"adaptive-theme": True}}.items():
-        (settings / "apputils-extension" / f"{name}.jupyterlab-settings").write_text(json.dumps(value))
+    wishes = {
+        "apputils-extension/notification": {"fetchNews": "false"},
+        "apputils-extension/themes": {"adaptive-theme": True},
+        "notebook-extension/tracker": {"windowingMode": "none"},  # outputs stand where they are, seen or not
+    }
+    for name, value in wishes.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
     own = {
         "HOME": home,
         "IPYTHONDIR": home / "ipython",
@@ -133,3 +140,14 @@ def lab(tmp_path_factory):
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where a test fails, what the browser showed."""
+    report = yield
+    page = item.funcargs.get("notebook")
+    if report.failed and page is not None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SHOTS / f"failed-{item.name}.png")
+    return report

@@ -67,9 +67,16 @@ def notebook(lab, browser):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.set_default_timeout(20_000)
     page.goto(f"{address}/lab/tree/painter.ipynb?token={token}")
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()  # the kernel is there
+    # Before its kernel listens a notebook swallows the command, or asks for a kernel; the server knows.
+    for _ in range(200):
+        kernels = page.request.get(f"{address}/api/kernels?token={token}").json()
+        if kernels and kernels[0]["connections"] and kernels[0]["execution_state"] == "idle":
+            break
+        page.wait_for_timeout(100)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     page.locator(".lm-MenuBar-item", has_text="Run").click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    page.locator(".jp-OutputArea-output", has_text="idle [] missing: 100").wait_for(timeout=60_000)  # the last cell's
     yield page
     assert [text for text in page.complaints if "genimg" in text or "widget" in text.lower()] == []
     context.close()
