@@ -6,7 +6,7 @@ const CSS = `
 .gwl.dark { --real:#56b4e9; --fake:#e69f00; --dual:#35c89b; --on:#0b2230; color-scheme: dark; }
 .gwl * { box-sizing: border-box; }
 .gwl .both { display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: center; justify-content: center; }
-.gwl .both > div { min-width: 0; } .gwl .chart { flex: 1 1 300px; }
+.gwl .both > div { min-width: 0; } .gwl .chart { flex: 1 1 300px; max-width: 440px; }
 .gwl img { display: block; max-width: 100%; height: auto; margin: 0 auto; padding: 0; border-radius: 6px; filter: none; } .gwl img.sharp { image-rendering: pixelated; }
 .gwl svg { display: block; width: 100%; height: auto; overflow: visible; } .gwl svg text { fill: currentColor; font: 13px system-ui, sans-serif; }
 .gwl .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 0 0 10px; font-size: 14px; }
@@ -32,6 +32,7 @@ export function heights(lines) {
 // Dark means: light text is inherited from the page, whichever site the widget stands on.
 function followTheme(element, host) {
   const update = () => {
+    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
     const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
     element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
   };

@@ -52,13 +52,13 @@ export function missing(mask) {
 // ---------------------------------------------------------------- page
 
 const CSS = `
-.gwm { --real:#0072b2; --fake:#e69f00; --bad:#b04a00; --line:#8888; --soft:#8882; --on:#fff; --one:#b8b8b8; --two:#dedede; color-scheme: light;
+.gwm { --real:#0072b2; --fake:#e69f00; --bad:#b04a00; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light;
   container-type: inline-size; font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; text-align: left; }
 .gwm.dark { --real:#56b4e9; --bad:#ff9a57; --on:#0b2230; color-scheme: dark; }
 .gwm * { box-sizing: border-box; }
 .gwm [hidden] { display: none !important; }
 .gwm fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.gwm .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 0 0 10px; font-size: 14px; }
+.gwm .bar { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0 0 10px; font-size: 14px; }
 .gwm .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .gwm button, .gwm .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
   border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
@@ -72,7 +72,7 @@ const CSS = `
 .gwm :focus-visible, .gwm .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwm .setting:disabled > div { opacity: .5; } .gwm button:disabled, .gwm .setting:disabled * { cursor: default; border-color: var(--line); }
 .gwm .setting:enabled button:disabled, .gwm .go button:disabled { opacity: .5; }
-.gwm .size { display: flex; gap: 8px; align-items: center; margin: 0 0 0 10px; }
+.gwm .size { display: flex; gap: 8px; align-items: center; margin: 0; }
 .gwm .size input { width: 120px; height: 24px; margin: 0; accent-color: var(--real); } .gwm output { min-width: 1.6em; font-variant-numeric: tabular-nums; }
 .gwm .board { display: grid; grid-template: "paint result" auto "go go" auto / 1fr 1fr; gap: 12px 20px; }
 .gwm .board.alone { grid-template: "paint" auto / minmax(0, 390px); justify-content: center; }
@@ -100,6 +100,7 @@ const CSS = `
 // Dark means: light text is inherited from the page, whichever site the widget stands on.
 function followTheme(element, host) {
   const update = () => {
+    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
     const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
     element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
   };
@@ -180,7 +181,6 @@ function render({ model, el }) {
   const stopTheme = followTheme(root, el);
   const $ = (selector) => root.querySelector(selector);
   const [canvas, image, words] = [$("canvas"), $(".sheet img"), $(".sheet span")];
-  const shade = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
   // ------------------------------------------------------------ the painted picture
 
@@ -237,9 +237,9 @@ function render({ model, el }) {
     const side = 14;
     const tile = canvasOf(2 * side, 2 * side);
     const draw = tile.getContext("2d");
-    draw.fillStyle = shade("--one");
+    draw.fillStyle = "#b8b8b8";
     draw.fillRect(0, 0, 2 * side, 2 * side);
-    draw.fillStyle = shade("--two");
+    draw.fillStyle = "#dedede";
     draw.fillRect(0, 0, side, side);
     draw.fillRect(side, side, side, side);
     return brush.createPattern(tile, "repeat");
@@ -341,7 +341,7 @@ function render({ model, el }) {
     track.setAttribute("aria-valuenow", done);
     const where = total ? `step ${done} of ${total}` : "";
     track.setAttribute("aria-valuetext", where);
-    const start = { done: `Done: ${done} steps. `, stopped: `Stopped at ${where}. `, failed: "The search failed. " }[phase] || "";
+    const start = { done: `Done: ${done} steps${note && ", "}`, stopped: `Stopped at ${where}${note && ": "}`, failed: "The search failed. " }[phase] || "";
     const line = phase === "idle" ? (get("chosen") < 0 ? own : "") : `${start}${phase === "running" && where ? `${where}${note ? ": " : ""}` : ""}${note}`;
     $("[data-out=note]").textContent = line;
     $("[data-out=note]").classList.toggle("bad", phase === "failed" || phase === "refused");

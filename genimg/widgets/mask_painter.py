@@ -191,8 +191,7 @@ class MaskPainter(anywidget.AnyWidget):
 
     async def _search(self) -> None:
         steps: Any = ()
-        image = mask = picture = None
-        phase, note, shown = "done", "", 0.0
+        picture, phase, note, shown = None, "done", "", 0.0
         try:
             image, mask = self.image, self.mask
             if bool(mask.all()):
@@ -202,7 +201,7 @@ class MaskPainter(anywidget.AnyWidget):
             assert self._solve is not None
             steps = self._solve(image.clone(), mask.clone())
             for step in steps:
-                picture, note = self._look(step, image), str(step[3])
+                picture, note = _look(step, image), str(step[3])
                 if self._stopping:
                     phase = "stopped"
                     break
@@ -219,25 +218,17 @@ class MaskPainter(anywidget.AnyWidget):
             phase, note = "failed", self._blame(error)
         finally:
             getattr(steps, "close", lambda: None)()
-        if image is not None and mask is not None and picture is not None:
-            # Also after an error: what was found until then is the reader's.
-            try:
-                found = {name: one.detach().cpu().float() for name, one in self._finish(image, mask, picture).items()}
-                cells = [[name, png_url(pixels(one.clamp(-1, 1))[0])] for name, one in found.items()]
-                self.filled = found
-            except Exception as error:
-                phase, note = "failed", self._blame(error)
-                self.filled, cells = {"raw": picture}, [["raw", png_url(pixels(picture)[0])]]
-            return self._answer(phase, note, cells)
-        return self._answer(phase, note)
-
-    def _look(self, step: Any, image: Tensor) -> Tensor:
-        if not (isinstance(step, tuple) and len(step) == 4 and isinstance(step[2], Tensor)):
-            raise UsageError("a step of the search must be (done, total, picture, text)")
-        picture = step[2].detach().cpu().float()
-        if picture.shape != image.shape:
-            raise UsageError(f"a step's picture must have shape {tuple(image.shape)}, got {tuple(picture.shape)}")
-        return picture
+        if picture is None:
+            return self._answer(phase, note)
+        # Also after an error: what was found until then is the reader's.
+        try:
+            found = {name: one.detach().cpu().float() for name, one in self._finish(image, mask, picture).items()}
+            cells = [[name, png_url(pixels(one.clamp(-1, 1))[0])] for name, one in found.items()]
+        except Exception as error:
+            phase, note = "failed", self._blame(error)
+            found, cells = {"raw": picture}, [["raw", png_url(pixels(picture)[0])]]
+        self.filled = found
+        return self._answer(phase, note, cells)
 
     def _show(self, step: Step, picture: Tensor) -> None:
         with self.hold_sync():
@@ -291,10 +282,10 @@ class MaskPainter(anywidget.AnyWidget):
         row, column = torch.meshgrid(*(torch.arange(length) for length in self.size), indexing="ij")
         shown = {self.names[0]: image, "with the hole": mask * image + (1 - mask) * _HOLE[(row + column) % 2]}
         if result is not None:
-            shown["filled"] = self._look((0, 0, result, ""), image)
+            shown["filled"] = _look((0, 0, result, ""), image)
         sharp = "image-rendering:pixelated;" if max(self.size) <= 48 else ""
         parts = [
-            '<div style="flex:1 1 150px;min-width:0;max-width:256px;text-align:center">'
+            '<div style="flex:1 1 90px;min-width:0;max-width:256px;text-align:center">'
             f'<img src="{png_url(pixels(one)[0])}" alt="{html.escape(f"{self.label}: {name}")}" '
             f'style="{sharp}display:block;width:100%;max-width:none;height:auto;border-radius:4px;margin:0 auto">'
             f"<span>{html.escape(name)}</span></div>"
@@ -304,9 +295,20 @@ class MaskPainter(anywidget.AnyWidget):
             '<div class="genimg-widget" style="font:15px/1.4 system-ui,sans-serif;max-width:800px;margin:0 auto">\n'
             '<div style="display:flex;flex-wrap:wrap;gap:12px;justify-content:center">\n'
             + "\n".join(parts)
-            + '\n</div>\n<p style="margin:8px 0 0;text-align:center">In a notebook with a running kernel this is a '
-            "drawing board: paint your own hole and watch the search fill it.</p>\n</div>"
+            + '\n</div>\n<p style="margin:8px 0 0;text-align:center">In a notebook this is a drawing board: '
+            "paint your own hole and watch the search fill it.</p>\n</div>"
         )
+
+
+def _look(step: Any, image: Tensor) -> Tensor:
+    if not (isinstance(step, tuple) and len(step) == 4 and isinstance(step[2], Tensor)):
+        raise UsageError("a step of the search must be (done, total, picture, text)")
+    picture = step[2].detach().cpu().float()
+    if picture.shape != image.shape:
+        raise UsageError(f"a step's picture must have shape {tuple(image.shape)}, got {tuple(picture.shape)}")
+    if not float(picture.abs().max()) <= 1.5:  # also catches NaN
+        raise UsageError("a step's picture must be finite and in [-1, 1]; has the search diverged?")
+    return picture
 
 
 def _overlay(image: Tensor, mask: Tensor, picture: Tensor) -> dict[str, Tensor]:

@@ -46,10 +46,11 @@ gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="c
 # The pixels of an <img>: row by row, the red channel.
 PIXELS = """async (image) => {
   await image.decode();
-  const canvas = Object.assign(document.createElement("canvas"), {width: image.naturalWidth, height: image.naturalHeight});
+  const [width, height] = [image.naturalWidth, image.naturalHeight];
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);
-  return [...context.getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0);
+  return [...context.getImageData(0, 0, width, height).data].filter((_, i) => i % 4 === 0);
 }"""
 
 

@@ -9,13 +9,15 @@ from skimage.data import astronaut
 
 import genimg as gi
 from genimg.widgets import LatentPath, MaskPainter
+from genimg.widgets.page import page_html
 
 CSS = (Path(__file__).parents[2] / "book" / "_static" / "genimg.css").read_text("utf-8")
 # As much of the book's theme as the style sheet asks for.
-PAGE = """<!doctype html><html data-theme="{theme}"><meta charset="utf-8"><title>page</title>
+PAGE = """<!doctype html><html data-theme="{theme}"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>page</title>
 <style>body {{ margin: 16px; font-family: sans-serif; background: {paper}; color: {ink}; }} {css}</style>
-<div class="bd-content"><div class="bd-article"><div class="cell_output"><div class="output text_html">{html}</div></div>
-</div></div></html>"""
+<div class="bd-content"><div class="bd-article"><div class="cell_output"><div class="output text_html">
+{html}</div></div></div></div></html>"""
 
 
 def html_of(widget):
@@ -91,3 +93,30 @@ def test_the_walk_without_scripts(show, shot, path):
     page = show(html_of(path), java_script_enabled=False)
     assert page.locator("img").count() == 2  # a film of each way
     shot(page, "page-path-without-scripts")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_finger_paints_on_a_phone(show, shot, painter, dark):
+    """The drawing board itself, with nothing behind it: what it needs is in the traits alone."""
+    module = Path(gi.widgets.__file__).with_name("mask_painter.js").read_text("utf-8")
+    state = {name: getattr(painter, name) for name in type(painter).class_own_traits(sync=True)} | {"fills": True}
+    html = page_html(module, state, "<p>a picture</p>")
+    page = show(html, 400, dark, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    root = page.locator(".gwm")
+    root.wait_for()
+    count = root.locator("[data-out=count]")
+    assert count.inner_text() == "1024 of 4096 pixels missing (25 %)"
+    root.get_by_role("button", name="clear").tap()
+    assert count.inner_text() == "nothing missing yet"
+    box = root.locator("canvas").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert count.inner_text() == "52 of 4096 pixels missing (1 %)"  # a disc of diameter 8
+    root.get_by_role("button", name="centre").tap()
+    root.get_by_role("button", name="Fill the hole").tap()
+    root.locator("[data-out=note]", has_text="No answer yet").wait_for(timeout=6000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.complaints == page.outside == []
+    page.set_viewport_size({"width": 400, "height": 1250})
+    shot(page, f"page-painter-400{'-dark' * dark}")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    shot(page, f"page-painter-1200{'-dark' * dark}")
