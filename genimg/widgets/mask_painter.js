@@ -204,7 +204,14 @@ function render({ model, el }) {
   const running = () => get("phase") === "running";
   const url = () => (get("chosen") < 0 ? get("own") : get("pictures")[get("chosen")]);
 
-  function paint() {
+  // However much happens between two frames of the screen, it is drawn once.
+  const waiting = new Map();
+  function soon(draw) {
+    if (!waiting.has(draw)) waiting.set(draw, requestAnimationFrame(() => waiting.delete(draw) && draw()));
+  }
+  const paint = () => soon(paintNow);
+
+  function paintNow() {
     brush.imageSmoothingEnabled = !sharp;
     brush.clearRect(0, 0, canvas.width, canvas.height);
     if (picture) brush.drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -346,7 +353,8 @@ function render({ model, el }) {
     $("[data-out=note]").textContent = line;
     $("[data-out=note]").classList.toggle("bad", phase === "failed" || phase === "refused");
     if (phase !== "idle") clearTimeout(unanswered);
-    if (phase !== root.dataset.phase) say(phase === "running" ? "The search runs." : line); // not every step
+    if (phase === root.dataset.phase) return;
+    say(phase === "running" ? "The search runs." : line); // not every step
     root.dataset.phase = phase;
     paint();
   }
@@ -515,7 +523,7 @@ function render({ model, el }) {
     ["chosen", drawPictures],
     ["chosen", drawAnswer],
     ["own", drawPictures],
-    ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, drawAnswer]),
+    ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, () => soon(drawAnswer)]),
   ];
   for (const [name, call] of listeners) model.on(`change:${name}`, call);
   drawPictures();
@@ -525,6 +533,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(unanswered);
     clearTimeout(spoken);
+    waiting.forEach((frame) => cancelAnimationFrame(frame));
     stopTheme();
     for (const [name, call] of listeners) model.off(`change:${name}`, call);
   };

@@ -3,6 +3,7 @@
 Without Chromium these tests fail and say how to get it: a check that is skipped in silence is no check.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -149,5 +150,6 @@ def pytest_runtest_makereport(item, call):
     page = item.funcargs.get("notebook")
     if report.failed and page is not None:
         SHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SHOTS / f"failed-{item.name}.png")
+        with contextlib.suppress(Exception):  # the test's own failure is the news, not that of its picture
+            page.screenshot(path=SHOTS / f"failed-{item.name}.png", timeout=5000)
     return report
