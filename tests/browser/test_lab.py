@@ -41,6 +41,8 @@ CELLS = {
     "fails": 'gi.widgets.MaskPainter(images, presets, broken, label="a broken search")',
     "walks": """a, b = torch.randn(2, G.latent, generator=gi.rng(7))
 gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)""",
+    "frames": 'gi.widgets.FrameSlider(images, ["a", "b", "c"], "Three digits")',
+    "laws": "gi.widgets.TwoLaws()",
     "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
 }
 # The pixels of an <img>: row by row, the red channel.
@@ -251,6 +253,19 @@ def test_a_walk_between_two_latents(notebook, shot):
     assert image.get_attribute("src") != straight
     assert "on the sphere, t = 0.50: critic D" in root.locator("p").inner_text()
     shot(root, "path")
+
+
+def test_arrow_keys_reach_the_other_sliders(notebook):
+    """JupyterLab has commands on the arrow keys, too."""
+    frames = notebook.locator('.gwf[aria-label="Three digits"]')
+    frames.get_by_role("slider").focus()
+    notebook.keyboard.press("ArrowRight")
+    assert frames.locator("p").inner_text() == "b"
+    laws = notebook.locator(".gw2")
+    slider = laws.get_by_role("slider", name="centre of P₁ (real)")
+    slider.focus()
+    notebook.keyboard.press("ArrowRight")
+    assert slider.input_value() == "-0.95"
 
 
 def test_dark(notebook, shot):
