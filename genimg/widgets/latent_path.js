@@ -2,7 +2,7 @@
 
 const CSS = `
 .gwl { --real:#0072b2; --fake:#c27f00; --dual:#009e73; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light; container-type: inline-size;
-  font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; text-align: left; }
+  font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
 .gwl.dark { --real:#56b4e9; --fake:#e69f00; --dual:#35c89b; --on:#0b2230; color-scheme: dark; }
 .gwl * { box-sizing: border-box; }
 .gwl .both { display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: center; justify-content: center; }

@@ -53,7 +53,7 @@ export function missing(mask) {
 
 const CSS = `
 .gwm { --real:#0072b2; --fake:#e69f00; --bad:#b04a00; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light;
-  container-type: inline-size; font: 15px/1.4 system-ui, sans-serif; color: inherit; max-width: 800px; margin: 0 auto; text-align: left; }
+  container-type: inline-size; font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
 .gwm.dark { --real:#56b4e9; --bad:#ff9a57; --on:#0b2230; color-scheme: dark; }
 .gwm * { box-sizing: border-box; }
 .gwm [hidden] { display: none !important; }
@@ -320,6 +320,7 @@ function render({ model, el }) {
     const [phase, done, total, note] = ["phase", "done", "total", "note"].map(get);
     const results = get("results");
     const names = results.map(([name]) => name);
+    if (!names.length && shown === "original") shown = ""; // a new result is looked at first
     if (!names.includes(shown) && shown !== "original") shown = names[names.length - 1] || "";
     const group = $(".compare");
     const key = names.join("\n");
