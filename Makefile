@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint types layers unit notebooks clean
+.PHONY: help book test lint types layers unit browser notebooks clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ book: .venv/.book-installed  ## Run every chapter at profile quick and build the
 	seconds=$$(($$(date +%s) - start)) && \
 	printf 'make book: %d min %02d s\n' $$((seconds / 60)) $$((seconds % 60))
 
-test: lint types layers unit notebooks  ## Lint, types, import layers, unit tests, doctests, notebooks
+test: lint types layers unit browser notebooks  ## Lint, types, import layers, unit tests, doctests, browser, notebooks
 
 lint: .venv/.test-installed  ## Ruff
 	$(BIN)/ruff check
@@ -33,7 +33,10 @@ layers: .venv/.test-installed  ## Who may import whom
 	$(BIN)/lint-imports
 
 unit: .venv/.test-installed  ## Unit tests and doctests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --ignore=tests/browser
+
+browser: .venv/.test-installed  ## The widgets in JupyterLab and in a page, by Chromium; screenshots in build/screenshots
+	$(BIN)/pytest tests/browser
 
 notebooks: .venv/.test-installed  ## Every chapter again, without network, against its stored outputs
 	@test -n "$(CHAPTERS)" || { echo "book/ holds no notebook" >&2; exit 1; }

@@ -65,6 +65,7 @@ _MODULES = (
     "experiments",
     "fields",
     "history",
+    "interpolation",
     "metrics",
     "networks",
     "objectives",

@@ -12,6 +12,9 @@ const CSS = `
 .gwf p { margin: 4px 0 0; text-align: center; font-variant-numeric: tabular-nums; }
 `;
 
+// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
+const QUIET = 'data-lm-suppress-shortcuts="true"';
+
 // The next frame to show; the last is followed by the first.
 export const next = (value, count) => (value + 1) % count;
 
@@ -24,7 +27,7 @@ function render({ model, el }) {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", label);
   root.innerHTML = `<style>${CSS}</style><img alt=""><div class="player">
-    <button type="button">play</button><input type="range" min="0" max="${frames.length - 1}" step="1"></div><p aria-live="polite"></p>`;
+    <button ${QUIET} type="button">play</button><input ${QUIET} type="range" min="0" max="${frames.length - 1}" step="1"></div><p aria-live="polite"></p>`;
   el.appendChild(root);
   const [image, button, slider, caption] = ["img", "button", "input", "p"].map((tag) => root.querySelector(tag));
   slider.setAttribute("aria-label", label);

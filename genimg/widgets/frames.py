@@ -5,27 +5,22 @@ Book: 04_wgan (latent interpolation).
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import anywidget
-import numpy as np
 import torch
 import traitlets
-from PIL import Image
 from torch import Tensor
 
 from genimg.checks import UsageError, at_least
 from genimg.plots import pixels
 from genimg.widgets.page import page_html
+from genimg.widgets.wire import film, light, png_url
 
 _MODULE = Path(__file__).with_suffix(".js")
-_LIMIT = 1_500_000
-"""Bytes of PNG: a page with everything on it should stay below 2 MB."""
 _STRIP = 6
 """Frames in the fixed picture."""
 
@@ -67,11 +62,7 @@ class FrameSlider(anywidget.AnyWidget):
             raise UsageError("label must say what the frames show; it is read to those who do not see them")
         at_least(scale, 1, "scale")
         cells = pixels(torch.stack(images))
-        urls = [_png(cell) for cell in cells]
-        if sum(map(len, urls)) > _LIMIT:
-            raise UsageError(
-                f"the frames weigh {sum(map(len, urls)) / 1e6:.1f} MB in the page; show fewer or smaller ones"
-            )
+        urls = light([png_url(cell) for cell in cells], "frames")
         self._cells = cells
         wide = scale * cells.shape[2]
         super().__init__(frames=urls, captions=list(captions), label=label, width=wide, sharp=scale > 1, **kwargs)
@@ -91,22 +82,9 @@ class FrameSlider(anywidget.AnyWidget):
 
     def _film(self) -> str:
         """A few frames beside each other, as an image: what stays on paper."""
-        count = len(self._cells)
-        chosen = sorted({round(i * (count - 1) / max(1, min(_STRIP, count) - 1)) for i in range(min(_STRIP, count))})
-        cells, gap = self._cells[chosen], max(1, self._cells.shape[1] // 14)
-        stacked = self._cells.shape[2] > 3 * self._cells.shape[1]  # wide frames stand under each other
-        axis = 0 if stacked else 1
-        white = np.full((gap, cells.shape[2], 3) if stacked else (cells.shape[1], gap, 3), 255, np.uint8)
-        sheet = np.concatenate([part for cell in cells for part in (white, cell)][1:], axis=axis)
+        sheet, chosen = film(self._cells, _STRIP)
         # Small frames are enlarged here: a page without scripts knows nothing of `sharp`.
         grown = max(1, min(self.width // self._cells.shape[2], 800 // sheet.shape[1]))
         sheet = sheet.repeat(grown, axis=0).repeat(grown, axis=1)
         alt = f"{self.label}; frames: {', '.join(self.captions[i] for i in chosen)}"
-        return f'<img src="{_png(sheet)}" alt="{html.escape(alt)}" width="{sheet.shape[1]}" style="max-width:100%">'
-
-
-def _png(cell: np.ndarray) -> str:
-    grey = bool((cell == cell[..., :1]).all())
-    file = io.BytesIO()
-    Image.fromarray(cell[..., 0] if grey else cell).save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+        return f'<img src="{png_url(sheet)}" alt="{html.escape(alt)}" width="{sheet.shape[1]}" style="max-width:100%">'

@@ -178,6 +178,9 @@ const CSS = `
 @media (prefers-reduced-motion: reduce) { .gw2 .bar i, .gw2 .bar b { transition: none; } }
 `;
 
+// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
+const QUIET = 'data-lm-suppress-shortcuts="true"';
+
 const W = 500; // units of the line pictures' view box
 const px = (x) => 8 + ((x - LOW) / (HIGH - LOW)) * (W - 16);
 const fixed = (value, digits = 2) => (value === Infinity ? "∞" : value.toFixed(digits).replace(/^-(0\.0+)$/, "$1"));
@@ -190,7 +193,10 @@ export function isDark(element) {
 }
 
 function followTheme(element, host) {
-  const update = () => element.classList.toggle("dark", isDark(host));
+  const update = () => {
+    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
+    element.classList.toggle("dark", isDark(host));
+  };
   update();
   const observer = new MutationObserver(update);
   for (const node of [document.documentElement, document.body])
@@ -288,15 +294,15 @@ function render({ model, el }) {
   root.setAttribute("aria-label", "Two laws on a line: move them and watch every distance between them");
   const fields = (which, title) => `
     <fieldset class="${which}" data-law="${which === "one" ? "first" : "second"}"><legend>${title}</legend>
-      <label><span>law</span><select data-part="kind" aria-label="kind of ${title}">${Object.entries(KINDS)
+      <label><span>law</span><select ${QUIET} data-part="kind" aria-label="kind of ${title}">${Object.entries(KINDS)
         .map(([kind, name]) => `<option value="${kind}">${name}</option>`)
         .join("")}</select></label>
-      <label><span>centre</span><input type="range" data-part="mean" min="-4" max="4" step="0.05" aria-label="centre of ${title}"><output></output></label>
-      <label><span data-name></span><input type="range" data-part="width" min="0.2" max="2.5" step="0.05" aria-label="width of ${title}"><output></output></label>
+      <label><span>centre</span><input ${QUIET} type="range" data-part="mean" min="-4" max="4" step="0.05" aria-label="centre of ${title}"><output></output></label>
+      <label><span data-name></span><input ${QUIET} type="range" data-part="width" min="0.2" max="2.5" step="0.05" aria-label="width of ${title}"><output></output></label>
     </fieldset>`;
   root.innerHTML = `<style>${CSS}</style>
     <div class="presets" role="group" aria-label="examples"><span>Try:</span>${Object.keys(PRESETS)
-      .map((name) => `<button type="button" data-preset="${name}">${name}</button>`)
+      .map((name) => `<button ${QUIET} type="button" data-preset="${name}">${name}</button>`)
       .join("")}</div>
     <div class="pictures">
       <div class="lines"><svg class="drag" viewBox="0 0 ${W} 366" role="img" aria-label="the two laws above, the optimal dual variables f and D* below"></svg></div>

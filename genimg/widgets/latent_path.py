@@ -1,0 +1,167 @@
+"""A walk between two latents, straight or on the sphere, with pictures that were computed before.
+
+Book: 07_inpainting (latent interpolation of faces).
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import torch
+import traitlets
+from torch import Tensor
+
+from genimg import interpolation
+from genimg.checks import UsageError, at_least
+from genimg.plots import pixels
+from genimg.widgets.page import page_html
+from genimg.widgets.wire import film, light, png_url
+
+_MODULE = Path(__file__).with_suffix(".js")
+_STRIP = 6
+"""Frames per way in the fixed picture."""
+
+
+class LatentPath(anywidget.AnyWidget):
+    """The same walk along several ways: a slider for t, a switch for the way, and a score drawn along all of them.
+
+    Every picture is there from the beginning, so nothing has to be computed where the page is read. In a notebook `way`
+    (the name) and `value` (the index of t) can be observed or set.
+
+    Args:
+        frames: by the way's name: (n, c, h, w), float in [-1, 1] or uint8, all of one shape; t runs from 0 to 1.
+        label: What is shown, for those who do not see it.
+        scores: by the same names: n finite numbers each, drawn as lines.
+        score: what the number is, as the line's title.
+        scale: CSS pixels per image pixel; enlarged images stay sharp up to 48 pixels.
+
+    Raises:
+        UsageError: for ways of different shapes, scores that do not fit, no label, or more than 1.5 MB.
+
+    Example:
+        >>> LatentPath({"straight": torch.zeros(3, 1, 4, 4), "sphere": torch.ones(3, 1, 4, 4)}, label="Two digits")
+        LatentPath(3 frames, straight or sphere, 'Two digits')
+    """
+
+    _esm = _MODULE
+    ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    frames = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    scores = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
+    score = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    size = traitlets.List(traitlets.Int()).tag(sync=True)
+    way = traitlets.Unicode().tag(sync=True)
+    value = traitlets.Int(0).tag(sync=True)
+
+    def __init__(
+        self,
+        frames: Mapping[str, Tensor],
+        label: str,
+        scores: Mapping[str, Sequence[float] | Tensor] | None = None,
+        score: str = "score",
+        scale: int = 4,
+        **kwargs: Any,
+    ) -> None:
+        if not frames or len({tuple(images.shape) for images in frames.values()}) != 1:
+            raise UsageError("frames must hold images of one shape for each way, at least one way")
+        if not label.strip():
+            raise UsageError("label must say what the frames show; it is read to those who do not see them")
+        cells = {name: pixels(images) for name, images in frames.items()}
+        n, height, width = next(iter(cells.values())).shape[:3]
+        self._cells = cells
+        super().__init__(
+            ways=list(frames),
+            frames=_split(light([png_url(cell) for way in cells.values() for cell in way], "frames"), n),
+            scores=_lines(scores, list(frames), n),
+            score=score,
+            label=label,
+            size=[at_least(scale, 1, "scale") * height, scale * width],
+            way=kwargs.pop("way", next(iter(frames))),
+            **kwargs,
+        )
+
+    @classmethod
+    def between(
+        cls,
+        G: Callable[[Tensor], Tensor],
+        a: Tensor,
+        b: Tensor,
+        label: str,
+        critic: Callable[[Tensor], Tensor] | None = None,
+        steps: int = 25,
+        **kwargs: Any,
+    ) -> LatentPath:
+        """G along `interpolation.linear` and `interpolation.spherical` from a to b, both (d,).
+
+        Args:
+            critic: images (n, c, h, w) -> (n,): the score to draw.
+            steps: pictures per way, both ends among them.
+            kwargs: as for the class; `score` names what the critic measures.
+
+        Example:
+            >>> G = lambda z: z.view(-1, 1, 1, 2).clamp(-1, 1)
+            >>> path = LatentPath.between(G, torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), "ramps", steps=3)
+            >>> path.ways
+            ['straight', 'on the sphere']
+        """
+        t = torch.linspace(0, 1, at_least(steps, 2, "steps"), device=a.device)
+        ways = {"straight": interpolation.linear(a, b, t), "on the sphere": interpolation.spherical(a, b, t)}
+        with torch.no_grad():
+            frames = {name: G(z) for name, z in ways.items()}
+            scores = {name: critic(images) for name, images in frames.items()} if critic else None
+        return cls(frames, label, scores, **kwargs)
+
+    @traitlets.validate("value")
+    def _inside(self, proposal: Any) -> int:
+        return min(max(0, int(proposal["value"])), len(self.frames[0]) - 1)
+
+    @traitlets.validate("way")
+    def _known(self, proposal: Any) -> str:
+        if proposal["value"] not in self.ways:
+            raise UsageError(f"way must be one of {', '.join(self.ways)}, got {proposal['value']!r}")
+        return str(proposal["value"])
+
+    def __repr__(self) -> str:
+        return f"LatentPath({len(self.frames[0])} frames, {' or '.join(self.ways)}, {self.label!r})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        names = ("ways", "frames", "scores", "score", "label", "size", "way", "value")
+        state = {name: getattr(self, name) for name in names}
+        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._films())}, metadata
+
+    def _films(self) -> str:
+        """A few frames of each way under each other: what stays on paper."""
+        parts = []
+        for name, cells in self._cells.items():
+            sheet, _ = film(cells, _STRIP)
+            grown = max(1, min(self.size[1] // cells.shape[2], 800 // sheet.shape[1]))
+            sheet = np.ascontiguousarray(sheet.repeat(grown, axis=0).repeat(grown, axis=1))
+            alt = html.escape(f"{self.label}, {name}: from t = 0 to t = 1")
+            parts.append(
+                f'<div>{html.escape(name)}</div><img src="{png_url(sheet)}" alt="{alt}" width="{sheet.shape[1]}" '
+                'style="max-width:100%">'
+            )
+        return "\n".join(parts)
+
+
+def _split(urls: list[str], n: int) -> list[list[str]]:
+    return [urls[i : i + n] for i in range(0, len(urls), n)]
+
+
+def _lines(scores: Mapping[str, Sequence[float] | Tensor] | None, ways: list[str], n: int) -> list[list[float]]:
+    if scores is None:
+        return []
+    if set(scores) != set(ways):
+        raise UsageError(f"scores must hold one line for each of {', '.join(ways)}, got {', '.join(scores)}")
+    lines = [torch.as_tensor(scores[name]).detach().cpu().double().flatten().tolist() for name in ways]
+    if any(len(line) != n or not all(map(math.isfinite, line)) for line in lines):
+        raise UsageError(f"scores must hold {n} finite numbers for each way")
+    # Four digits are more than a line shows, and the same on every machine.
+    return [[float(f"{value:.4g}") for value in line] for line in lines]

@@ -1,0 +1,277 @@
+"""The widgets in JupyterLab: a reader paints a hole, presses the button, and a generator fills it."""
+
+import nbformat
+import pytest
+
+SETUP = """
+import torch
+import genimg as gi
+
+torch.set_num_threads(1)
+G, D = gi.zoo.load("digits")
+with torch.no_grad():
+    images = G(torch.randn(3, G.latent, generator=gi.rng(5)))
+centre = torch.ones(28, 28)
+centre[9:19, 9:19] = 0
+presets = {"centre": centre, "nothing": torch.ones(28, 28), "everything": torch.zeros(28, 28)}
+
+
+def search(steps):
+    def solve(image, mask):
+        # Gradient descent on z: the generated picture is to agree with what is known.
+        z = torch.randn(1, G.latent, generator=gi.rng(0)).requires_grad_()
+        adam = torch.optim.Adam([z], lr=0.1)
+        for step in range(1, steps + 1):
+            x = G(z)
+            loss = (mask * (x - image)).abs().sum() / mask.sum()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            yield step, steps, x[0].detach(), f"mean error {float(loss):.3f}"
+    return solve
+
+
+def broken(image, mask):
+    yield 1, 5, torch.zeros_like(image), "so far so good"
+    raise ZeroDivisionError("a step that divides by zero")
+"""
+CELLS = {
+    "fills": 'painter = gi.widgets.MaskPainter(images, presets, search(150), label="generated digits")\npainter',
+    "stops": 'gi.widgets.MaskPainter(images, presets, search(1_000_000), label="a long search")',
+    "fails": 'gi.widgets.MaskPainter(images, presets, broken, label="a broken search")',
+    "walks": """a, b = torch.randn(2, G.latent, generator=gi.rng(7))
+gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)""",
+    "frames": 'gi.widgets.FrameSlider(images, ["a", "b", "c"], "Three digits")',
+    "laws": "gi.widgets.TwoLaws()",
+    "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
+}
+# The pixels of an <img>: row by row, the red channel.
+PIXELS = """async (image) => {
+  await image.decode();
+  const [width, height] = [image.naturalWidth, image.naturalHeight];
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  return [...context.getImageData(0, 0, width, height).data].filter((_, i) => i % 4 === 0);
+}"""
+
+
+@pytest.fixture(scope="module")
+def notebook(lab, browser):
+    """The notebook, all cells run, in one page for all tests: starting a kernel takes seconds."""
+    address, token, folder = lab
+    cells = [nbformat.v4.new_code_cell(SETUP), *map(nbformat.v4.new_code_cell, CELLS.values())]
+    spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), folder / "painter.ipynb")
+    context = browser.new_context(viewport={"width": 1200, "height": 1150}, color_scheme="light")
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.set_default_timeout(60_000)  # for a busy machine; nothing here takes that long on another
+    page.goto(f"{address}/lab/tree/painter.ipynb?token={token}")
+    # Before its kernel listens a notebook swallows the command, or asks for a kernel; the server knows.
+    for _ in range(200):
+        kernels = page.request.get(f"{address}/api/kernels?token={token}").json()
+        if kernels and kernels[0]["connections"] and kernels[0]["execution_state"] == "idle":
+            break
+        page.wait_for_timeout(100)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    page.locator(".lm-MenuBar-item", has_text="Run").click()
+    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    page.locator(".jp-OutputArea-output", has_text="idle [] missing: 100").wait_for()  # the last cell's
+    yield page
+    assert page.complaints == []
+    context.close()
+
+
+def widget(page, label):
+    root = page.locator(f'.gwm[aria-label="Paint a hole: {label}"]')
+    root.wait_for()
+    root.scroll_into_view_if_needed()
+    return root
+
+
+def wait(root, *phases):
+    root.page.wait_for_function(
+        "([root, phases]) => phases.includes(root.dataset.phase)", arg=[root.element_handle(), list(phases)]
+    )
+
+
+def count(root):
+    text = root.locator("[data-out=count]").inner_text()
+    return 0 if text.startswith("nothing") else int(text.split()[0])
+
+
+def say(root):
+    return root.locator("[data-out=note]").inner_text()
+
+
+def show(root, name):
+    root.locator(".compare label", has_text=name).click()
+    return root.locator(".sheet img").evaluate(PIXELS)
+
+
+def paint(root, start, end):
+    """A stroke with the mouse, between two points given as shares of the picture."""
+    canvas = root.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    root.page.mouse.move(*points[0])
+    root.page.mouse.down()
+    root.page.mouse.move(*points[1], steps=8)
+    root.page.mouse.up()
+
+
+def test_a_painted_hole_is_filled(notebook, shot):
+    root = widget(notebook, "generated digits")
+    assert count(root) == 100  # the first preset
+    root.get_by_role("button", name="clear").click()
+    assert count(root) == 0
+    paint(root, (0.2, 0.5), (0.8, 0.5))
+    holes = count(root)
+    assert 40 < holes < 120
+    shot(root, "painter-painted")
+    root.get_by_role("button", name="Fill the hole").click()
+    wait(root, "done")
+    shot(root, "painter-done")
+    assert "step 150 of 150" in (root.locator("[role=progressbar]").get_attribute("aria-valuetext") or "")
+    raw, overlay, original = (show(root, name) for name in ("raw", "overlay", "original"))
+    changed = [i for i in range(28 * 28) if overlay[i] != original[i]]
+    # The stroke covers rows 12 to 15; what is known stays as it was.
+    assert changed and {i // 28 for i in changed} <= set(range(11, 18)) and len(changed) <= holes
+    assert all(overlay[i] == raw[i] for i in changed)
+    # Filled with the generator's picture and not with one grey, and close to what was there before.
+    inside = [overlay[i] for i in changed]
+    assert max(inside) - min(inside) > 40
+    assert sum(abs(overlay[i] - original[i]) for i in changed) / len(changed) < 60
+    # The kernel knows the same: the last cell is run again.
+    last = notebook.locator(".jp-CodeCell").last
+    last.locator(".jp-InputArea-editor").click()
+    notebook.keyboard.press("Control+Enter")
+    last.locator(".jp-OutputArea-output", has_text=f"done ['raw', 'overlay'] missing: {holes}").wait_for()
+
+
+def test_another_stroke_starts_anew_and_undo_takes_it_back(notebook):
+    root = widget(notebook, "generated digits")
+    before = count(root)
+    paint(root, (0.3, 0.9), (0.7, 0.9))
+    assert count(root) > before
+    wait(root, "idle")
+    assert root.locator(".compare label").count() == 0
+    root.get_by_role("button", name="undo").click()
+    assert count(root) == before
+    root.locator("label", has_text="eraser").click()
+    paint(root, (0.0, 0.5), (1.0, 0.5))
+    assert count(root) < before
+
+
+def test_stop_works_while_the_search_runs(notebook, shot):
+    root = widget(notebook, "a long search")
+    root.get_by_role("button", name="Fill the hole").click()
+    wait(root, "running")
+    root.locator("[data-out=note]", has_text="mean error").wait_for()
+    shot(root, "painter-running")
+    paint(root, (0.1, 0.1), (0.9, 0.1))
+    assert count(root) == 100  # the picture rests while it runs
+    root.get_by_role("button", name="Stop").click()
+    wait(root, "stopped")
+    assert say(root).startswith("Stopped at step ")
+    raw, overlay = (show(root, name) for name in ("raw", "overlay"))
+    assert raw != overlay and len(set(overlay)) > 2  # what was found until then is kept
+
+
+def test_the_keyboard_alone(notebook, shot):
+    root = widget(notebook, "a broken search")
+    cells = notebook.locator(".jp-Cell").count()
+    root.get_by_role("button", name="clear").click()
+    root.locator("canvas").focus()
+    press = notebook.keyboard.press
+    for _ in range(3):
+        press("-")  # size 4 -> 1
+    press("b")
+    press("Space")
+    assert count(root) == 1
+    notebook.keyboard.down("Space")
+    for _ in range(5):
+        press("ArrowRight")
+    notebook.keyboard.up("Space")
+    assert count(root) == 6
+    shot(root, "painter-keyboard")
+    press("e")
+    press("Space")
+    assert count(root) == 5
+    press("u")
+    assert count(root) == 6
+    assert notebook.locator(".jp-Cell").count() == cells  # none of the letters reached the notebook
+    press("Enter")
+    wait(root, "failed")
+    assert say(root) == "The search failed. ZeroDivisionError: a step that divides by zero"
+    assert count(root) == 6 and len(set(show(root, "raw"))) == 1  # nothing is lost
+
+
+def test_nothing_to_do_and_nothing_known(notebook):
+    root = widget(notebook, "a broken search")
+    for preset, answer in (("nothing", "Nothing is missing"), ("everything", "Nothing is known")):
+        root.get_by_role("button", name=preset).click()
+        wait(root, "idle")
+        root.get_by_role("button", name="Fill the hole").click()
+        wait(root, "refused")
+        assert say(root).startswith(answer)
+
+
+def test_a_picture_of_ones_own(notebook, tmp_path, shot):
+    from PIL import Image
+    from skimage.data import astronaut
+
+    Image.fromarray(astronaut()[:300]).save(tmp_path / "photo.png")  # 512 by 300, in colour
+    root = widget(notebook, "generated digits")
+    root.locator("input[type=file]").set_input_files(tmp_path / "photo.png")
+    root.locator("[data-out=note]", has_text="cropped to its centre and resized to 28 × 28 pixels, in grey").wait_for()
+    root.get_by_role("button", name="centre").click()
+    root.get_by_role("button", name="Fill the hole").click()
+    wait(root, "done")
+    assert len(set(show(root, "original"))) > 50
+    shot(root, "painter-own")
+    (tmp_path / "words.png").write_text("no picture")
+    root.locator("input[type=file]").set_input_files(tmp_path / "words.png")
+    root.locator("[data-out=note]", has_text="no picture that the browser can read").wait_for()
+
+
+def test_a_walk_between_two_latents(notebook, shot):
+    root = notebook.locator('.gwl[aria-label="Two digits"]')
+    root.scroll_into_view_if_needed()
+    image = root.locator("img")
+    start = image.get_attribute("src")
+    root.get_by_role("slider").focus()
+    for _ in range(4):
+        notebook.keyboard.press("ArrowRight")
+    straight = image.get_attribute("src")
+    assert straight != start and "t = 0.50" in root.locator("p").inner_text()
+    root.locator("label", has_text="on the sphere").click()
+    assert image.get_attribute("src") != straight
+    assert "on the sphere, t = 0.50: critic D" in root.locator("p").inner_text()
+    shot(root, "path")
+
+
+def test_arrow_keys_reach_the_other_sliders(notebook):
+    """JupyterLab has commands on the arrow keys, too."""
+    frames = notebook.locator('.gwf[aria-label="Three digits"]')
+    frames.get_by_role("slider").focus()
+    notebook.keyboard.press("ArrowRight")
+    assert frames.locator("p").inner_text() == "b"
+    laws = notebook.locator(".gw2")
+    slider = laws.get_by_role("slider", name="centre of P₁ (real)")
+    slider.focus()
+    notebook.keyboard.press("ArrowRight")
+    assert slider.input_value() == "-0.95"
+
+
+def test_dark(notebook, shot):
+    notebook.emulate_media(color_scheme="dark")
+    root = widget(notebook, "generated digits")
+    notebook.wait_for_function("(root) => root.classList.contains('dark')", arg=root.element_handle())
+    shot(root, "painter-dark")
+    shot(notebook.locator('.gwl[aria-label="Two digits"]'), "path-dark")
+    notebook.emulate_media(color_scheme="light")
