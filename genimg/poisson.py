@@ -140,13 +140,17 @@ class _Side:
 
     def __init__(self, n: int, free_start: bool, free_end: bool) -> None:
         at, mode = np.arange(n)[:, None], np.arange(n)[None]
+        angle: Floats
+        waves: Floats
         if free_start and free_end:
-            angle, waves = np.pi * mode / n, np.cos(np.pi * mode * (at + 0.5) / n)
+            angle = np.pi * mode / n
+            waves = np.cos(angle * (at + 0.5))
         elif free_start or free_end:
             angle = np.pi * (mode + 0.5) / (n + 0.5)
             waves = np.cos(angle * (at + 0.5)) if free_start else np.sin(angle * (at + 1))
         else:
-            angle, waves = np.pi * (mode + 1) / (n + 1), np.sin(np.pi * (mode + 1) * (at + 1) / (n + 1))
+            angle = np.pi * (mode + 1) / (n + 1)
+            waves = np.sin(angle * (at + 1))
         self.vectors: Floats = waves / np.linalg.norm(waves, axis=0)
         self.values: Floats = (2 - 2 * np.cos(angle))[0]
         self.sines = n >= self.FAST and not (free_start or free_end)

@@ -67,9 +67,8 @@ SMALL = {
 }
 
 
-EVERYWHERE = {
-    f"{size} {name}": box for size, group in (("large", LARGE), ("small", SMALL)) for name, box in group.items()
-}
+EVERYWHERE = {f"large {name}": box for name, box in LARGE.items()}
+EVERYWHERE |= {f"small {name}": box for name, box in SMALL.items()}
 
 
 @pytest.mark.parametrize("box", EVERYWHERE.values(), ids=EVERYWHERE)

@@ -8,6 +8,7 @@ Book: 07_inpainting.
 """
 
 from genimg.inpaint.completion import BLENDS, Inpainted, complete, inpaint
+from genimg.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
 from genimg.inpaint.formulations import OURS, TABLE, YEH2017, Formulation, Row, Score, ours, yeh
 from genimg.inpaint.losses import Level, Loss, critic_level, critic_prior, log_prior
 from genimg.inpaint.masks import PRESETS
@@ -20,6 +21,7 @@ __all__ = [
     "PRESETS",
     "TABLE",
     "YEH2017",
+    "Filled",
     "Formulation",
     "Inpainted",
     "Level",
@@ -27,6 +29,8 @@ __all__ = [
     "Row",
     "Score",
     "SearchStep",
+    "Searching",
+    "Unusable",
     "best_starts",
     "complete",
     "critic_level",
@@ -34,8 +38,10 @@ __all__ = [
     "edge_weight",
     "frozen",
     "inpaint",
+    "inpaint_files",
     "log_prior",
     "ours",
+    "read_mask",
     "search_steps",
     "weight",
     "yeh",

@@ -131,7 +131,9 @@ def strokes(size: Size, count: int = 4, width: float = 0.08, seed: int = 0) -> T
 
 
 def text(size: Size, words: str = "generative", rows: int = 5) -> Tensor:
-    """The strokes of letters missing: the words again and again, in `rows` lines, in the font inside Pillow.
+    """The strokes of letters missing: the words again and again, in the font inside Pillow.
+
+    They fill `rows` lines, or as many as leave 8 pixels to each.
 
     Book: 07_inpainting.
 
@@ -145,7 +147,8 @@ def text(size: Size, words: str = "generative", rows: int = 5) -> Tensor:
     h, w = mask.shape[-2:]
     if not words.strip():
         raise UsageError("text: there are no words to write")
-    line = h / at_least(rows, 1, "rows")
+    rows = min(at_least(rows, 1, "rows"), max(1, h // 8))
+    line = h / rows
     page = Image.new("L", (w, h), 255)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=0.9 * line)
     repeated = f"{words} " * (1 + int(2 * (w + h) / font.getlength(f"{words} ")))

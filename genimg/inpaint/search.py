@@ -183,5 +183,7 @@ def _shown(
     def by_start(rows: Tensor) -> Tensor:
         return rows.reshape(*shape, *rows.shape[1:])
 
-    rows = map(by_start, (z, loss, best_z, best_loss, searching))
-    return SearchStep(step, *rows, lambda: by_start(images))  # type: ignore[arg-type]
+    return SearchStep(
+        step, by_start(z), by_start(loss), by_start(best_z), by_start(best_loss), by_start(searching),
+        images=lambda: by_start(images),
+    )  # fmt: skip
