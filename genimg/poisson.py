@@ -246,14 +246,16 @@ class _Multigrid:
         u, r = np.zeros_like(b), b.copy()
         enough = TOLERANCE * np.abs(b).max()
         p, old = np.zeros_like(b), np.ones(b.shape[1])
-        while np.abs(r).max() > enough:
+        while max(r.max(), -r.min()) > enough:
             z = self._cycle(r, 0)
-            new = (r * z).sum(0)
-            p = z + new / np.maximum(old, 1e-300) * p
+            new = np.einsum("nk,nk->k", r, z)
+            p *= new / np.maximum(old, 1e-300)
+            p += z
             q = A @ p
-            step = new / np.maximum((p * q).sum(0), 1e-300)  # a column that is solved already stays as it is
+            step = new / np.maximum(np.einsum("nk,nk->k", p, q), 1e-300)  # 0 for a column that is solved already
             u += step * p
-            r -= step * q
+            q *= step
+            r -= q
             old = new
         return u
 
@@ -263,6 +265,14 @@ class _Multigrid:
         A, P, R, relax = self.levels[level]
         u = relax * b
         for _ in range(2 if level else 1):
-            u += P @ self._cycle(R @ (b - A @ u), level + 1)
-        u += relax * (b - A @ u)
+            u += P @ self._cycle(R @ _residual(A, b, u), level + 1)
+        r = _residual(A, b, u)
+        r *= relax
+        u += r
         return u
+
+
+def _residual(A: sparse.csr_matrix, b: Array, u: Array) -> Array:
+    """b − A u, without a second array of that size."""
+    r = A @ u
+    return np.subtract(b, r, out=r)

@@ -86,7 +86,7 @@ def search_steps(
     start: Tensor,
     *,
     steps: int = 300,
-    lr: float = 0.05,
+    lr: float = 0.1,
     betas: tuple[float, float] = (0.9, 0.999),
     clip: float | None = None,
     sphere: bool = False,
