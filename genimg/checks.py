@@ -86,6 +86,29 @@ def images(x: Tensor, name: str = "images") -> Tensor:
     return x
 
 
+def mask(m: Tensor, like: Tensor) -> Tensor:
+    """Where the pixels of `like` (n, c, h, w) are known: bool (1, 1, h, w) or (n, 1, h, w), on its device.
+
+    Args:
+        m: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 or True = known, 0 or False = missing.
+
+    Raises:
+        UsageError: for another shape, or other values.
+
+    Example:
+        >>> import torch
+        >>> mask(torch.tensor([[1, 0]]), torch.zeros(3, 1, 1, 2))
+        tensor([[[[ True, False]]]])
+    """
+    m = m[None, None] if m.ndim == 2 else m
+    if m.ndim != 4 or m.shape[0] not in (1, len(like)) or m.shape[1] != 1 or m.shape[2:] != like.shape[2:]:
+        raise UsageError(f"mask {tuple(m.shape)} does not fit images {tuple(like.shape)}: it is (h, w) or (n, 1, h, w)")
+    known = m == 1
+    if not bool((known | (m == 0)).all()):
+        raise UsageError("a mask holds 1 (known) and 0 (missing) and nothing else")
+    return known.to(like.device)
+
+
 def same_length(x: Tensor, y: Tensor, names: str) -> None:
     """Nothing, if `x` and `y` have as many rows.
 

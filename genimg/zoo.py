@@ -50,24 +50,45 @@ def file(name: str, kind: str) -> Path:
     return FOLDER / entry["file"]
 
 
-def load(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.Module]:
-    """Generator and critic of that name, float32, in eval mode.
+def load(source: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.Module]:
+    """Generator and critic of that name, or in that file, float32, in eval mode and without gradients of weights.
+
+    Args:
+        source: a name, or a weights file that lies beside its manifest, as `save` leaves it.
+        device: where to put them.
 
     Raises:
-        UsageError: for an unknown name, or a file that is missing or does not have the manifest's hash.
+        UsageError: for neither a name nor a file of the kind, or a file that does not have the manifest's hash.
 
     Example:
         >>> G, D = load("digits")
         >>> D(G(torch.zeros(1, G.latent))).shape
         torch.Size([1])
     """
-    path, entry = file(name, "gan"), manifest()[name]
+    path = Path(source)
+    if path.is_file():
+        entry = _beside(path)
+    else:
+        path, entry = file(str(source), "gan"), manifest()[str(source)]
     G, D = ARCHITECTURES[entry["architecture"]](**entry["arguments"])
     tensors, _ = read_tensors(path)
     for kind, network in (("G", G), ("D", D)):
         network.load_state_dict({k.removeprefix(f"{kind}/"): v for k, v in tensors.items() if k.startswith(f"{kind}/")})
         network.to(device).eval().requires_grad_(False)
     return G, D
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """The entry of a weights file in the manifest of its folder."""
+    beside = path.with_name("manifest.json")
+    try:
+        entries = json.loads(beside.read_text(encoding="utf-8")).values() if beside.is_file() else ()
+        (entry,) = (dict(entry) for entry in entries if entry["file"] == path.name and _kind(entry) == "gan")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UsageError(f"{path} has no entry for a GAN in {beside}, which zoo.save writes beside it") from None
+    if problem := _problem(entry, path.parent):
+        raise UsageError(f"weights {path}: {problem}")
+    return entry
 
 
 def save(
@@ -145,8 +166,8 @@ def _kind(entry: dict[str, Any]) -> str:
     return str(entry.get("kind", "gan"))
 
 
-def _problem(entry: dict[str, Any]) -> str | None:
-    path = FOLDER / entry["file"]
+def _problem(entry: dict[str, Any], folder: Path | None = None) -> str | None:
+    path = (folder or FOLDER) / entry["file"]
     if not path.exists():
         return f"{path.name} is missing"
     found = sha256(path)

@@ -1,6 +1,7 @@
 """Benchmarks run: each compares its ways before it measures them, here at the smallest size."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,37 @@ def test_detection_speed_does_without_pyod(monkeypatch):
     result = CliRunner().invoke(benchmark("detection_speed").main, small)
     assert result.exit_code == 0 and result.output.splitlines()[-1].endswith("pyod is not installed")
     assert "latent search" in result.output and "pyod knn" not in result.output
+
+
+def test_poisson_edit_compares_with_a_sparse_solve():
+    result = CliRunner().invoke(benchmark("poisson_edit").main, ["--size", "32", "--rounds", "1", "--no-opencv"])
+    assert result.exit_code == 0, result.output
+    square, wild = result.output.splitlines()[-2:]
+    assert square.startswith("32, square of 16") and wild.startswith("32, strokes, ")
+    assert all(float(value) > 0 for value in square[26:].split()[:3]) and "agree to" in square
+
+
+def test_poisson_edit_says_how_to_get_opencv(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = CliRunner().invoke(benchmark("poisson_edit").main, ["--size", "32", "--rounds", "1"])
+    assert result.exit_code == 1 and "pip install opencv-python-headless" in result.output
+
+
+def test_the_plain_solve_of_the_benchmark_is_the_same_problem():
+    import genimg as gi
+    from genimg.inpaint import masks
+
+    y, g = (torch.rand(1, 3, 20, 24, generator=gi.rng(k)) for k in range(2))
+    for mask in (masks.half((20, 24)), masks.strokes((20, 24)), masks.random_pixels((20, 24))):
+        torch.testing.assert_close(benchmark("poisson_edit").plain(y, g, mask), gi.poisson.edit(y, g, mask))
+
+
+def test_latent_search_measures_four_ways_at_equal_quality():
+    small = ["--images", "2", "--steps", "5", "--rounds", "1", "--candidates", "16"]
+    result = CliRunner().invoke(benchmark("latent_search").main, small)
+    assert result.exit_code == 0, result.output
+    rows = {line[:12].strip(): line[12:].split() for line in result.output.splitlines()[2:6]}
+    assert list(rows) == ["one by one", "batched", "good starts", "stopping"]
+    assert rows["one by one"][2] == rows["batched"][2] and rows["one by one"][1] == "1.0"
+    random, good = result.output.splitlines()[-2:]
+    assert float(good.split()[1]) >= float(random.split()[1])  # the best of 16 against a single one

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genimg.anomaly.detector import Detector
 from genimg.checks import UsageError, at_least
-from genimg.data.stream import stream
+from genimg.data.stream import printable, stream
 
 COLUMNS = ("file", "score", "percentile")
 
@@ -118,13 +118,3 @@ def writing_csv(
 
 def _cells(scored: Scored) -> tuple[str, str, str]:
     return printable(scored.path), f"{scored.score:.6g}", f"{scored.percentile:.1f}"
-
-
-def printable(path: Path) -> str:
-    r"""A file name as text: bytes that are no UTF-8 are spelled out.
-
-    Example:
-        >>> printable(Path("caf\udce9.png"))
-        'caf\\xe9.png'
-    """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

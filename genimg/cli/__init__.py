@@ -8,6 +8,7 @@ from genimg.cli.base import Commands, debug_option, help_without_command
 from genimg.cli.book import build, run, score
 from genimg.cli.detector import detect
 from genimg.cli.experiments import train
+from genimg.cli.inpaint import inpaint
 from genimg.cli.pictures import data
 from genimg.cli.weights import zoo
 
@@ -17,7 +18,7 @@ from genimg.cli.weights import zoo
 @debug_option
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Generative methods for inverse problems in imaging: run the book, build its pages, train, detect, score.
+    """Generative methods for inverse problems in imaging: run the book, build its pages, train, detect, inpaint, score.
 
     \b
     Example:
@@ -26,5 +27,5 @@ def main(ctx: click.Context) -> None:
     help_without_command(ctx)
 
 
-for command in (run, build, score, train, detect, zoo, data):
+for command in (run, build, score, train, detect, inpaint, zoo, data):
     main.add_command(command)

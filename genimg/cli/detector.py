@@ -32,7 +32,6 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     """
     from genimg import anomaly, data, devices
     from genimg import console as show
-    from genimg.anomaly.files import printable
 
     detector = anomaly.Detector.load(model, devices.pick(device))
     files = data.picture_files(paths)
@@ -52,6 +51,6 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     if unreadable:
         click.echo(f"genimg: {len(unreadable)} of {len(files)} files could not be read:", err=True)
         for path, reason in unreadable:
-            click.echo(f"  {printable(path)}: {reason}", err=True)
+            click.echo(f"  {data.printable(path)}: {reason}", err=True)
     if len(unreadable) == len(files):
         raise click.ClickException("nothing could be scored")

@@ -16,7 +16,7 @@ Book: every chapter that uses pictures.
 from genimg.data.images import Images
 from genimg.data.lookup import Description, describe, fetch, load, names
 from genimg.data.packing import Packed, make_pack
-from genimg.data.stream import Decoded, picture_files, stream
+from genimg.data.stream import Decoded, picture_files, printable, stream
 
 __all__ = [
     "Decoded",
@@ -29,5 +29,6 @@ __all__ = [
     "make_pack",
     "names",
     "picture_files",
+    "printable",
     "stream",
 ]

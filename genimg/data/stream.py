@@ -101,3 +101,13 @@ def _one(path: Path, size: int, channels: int) -> Decoded:
         return Decoded(path, None, str(error))
     except (*BROKEN, MemoryError) as error:
         return Decoded(path, None, (str(error) or type(error).__name__).splitlines()[0])
+
+
+def printable(path: Path) -> str:
+    r"""A file name as text: bytes that are no UTF-8 are spelled out.
+
+    Example:
+        >>> printable(Path("caf\udce9.png"))
+        'caf\\xe9.png'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
