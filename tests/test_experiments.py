@@ -54,7 +54,7 @@ def test_history_ad_resumes_from_what_each_digit_left_and_a_last_run_only_reads(
     """Two processes, one per seed, the second one interrupted; the records are those of a run never interrupted."""
     done = []
 
-    def measure(x, labels, seed, digit, group, profile, device):
+    def measure(x, labels, seed, digit, group, profile, device, weights):
         if (seed, digit) in done:
             raise KeyboardInterrupt
         done.append((seed, digit))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genimg import anomaly, data, seeding
 from genimg.checks import UsageError
@@ -69,7 +69,7 @@ def run(
     for done, (seed, digit, group) in enumerate(jobs):
         progress(f"seed {seed}, digit {digit}, {' and '.join(group)}", done, len(jobs))
         path = folder / f"{profile}-{seed}" / f"{'-'.join(group)}-{digit}.json"
-        make = partial(measure, x, labels, seed, digit, group, profile, device)
+        make = partial(measure, x, labels, seed, digit, group, profile, device, path.with_suffix(".safetensors"))
         parts[seed].append(kept(path, settings, device, make))
     progress("history-ad", len(jobs), len(jobs))
     return {
@@ -114,9 +114,18 @@ def common_rows(chosen: dict[str, anomaly.Split]) -> Tensor:
 
 
 def measure(
-    x: Tensor, labels: Tensor, seed: int, digit: int, group: tuple[str, ...], profile: str, device: torch.device
+    x: Tensor,
+    labels: Tensor,
+    seed: int,
+    digit: int,
+    group: tuple[str, ...],
+    profile: str,
+    device: torch.device,
+    weights: Path,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Trains every method once on what the protocols of `group` have in common, and tests it on each one's test part.
+
+    D_TV is kept in the file `weights`, for `genimg detect` and the zoo.
 
     Returns:
         Per protocol and method the fields of `anomaly.Evaluation`.
@@ -131,6 +140,10 @@ def measure(
         anomalous.append(split.test.anomalous[some])
     normal, test = x[common_rows(chosen)].to(device), x[torch.cat(rows)].to(device)
     trained = detectors.train(normal, seed, str(digit), size)
+    unseen = next(iter(chosen.values())).test
+    detector(trained.D_tv, x[unseen.rows[unseen.anomalous == 0]], digit, seed, profile, len(normal)).save(
+        weights, half=True
+    )
     scores = detectors.scores(trained, normal, test, seed, str(digit), size)
     for name in peers.METHODS:
         scores[PEER + name] = peers.scores(
@@ -142,6 +155,21 @@ def measure(
         protocol: {method: anomaly.evaluate(values[k], anomalous[k])._asdict() for method, values in split_up.items()}
         for k, protocol in enumerate(chosen)
     }
+
+
+def detector(D: nn.Module, unseen: Tensor, digit: int, seed: int, profile: str, images: int) -> anomaly.Detector:
+    """D_TV with what somebody needs to train it again; calibrated on normal digits that it has not seen."""
+    size = SIZES[profile]
+    arguments = {"latent": 64, "size": unseen.shape[-1], "channels": 1, "width": size["width"]}
+    provenance = {
+        "data": f"MNIST without the digit {digit}, {images} images",
+        "method": detectors.METHODS["plain"],
+        "steps": size["detector_steps"],
+        "seed": seed,
+        "profile": profile,
+        "command": f"genimg train history-ad --profile {profile} --seed {seed}",
+    }
+    return anomaly.Detector.calibrated(D, "dcgan", arguments, unseen, provenance)
 
 
 def record(protocol: str, method: str, metric: str, parts: dict[int, list[dict[str, Any]]], profile: str) -> Record:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genimg import anomaly, data, seeding
 from genimg.anomaly.features import FeatureLaw
@@ -88,8 +88,9 @@ def run(
     parts: dict[str, list[dict[str, Any]]] = {normal: [] for normal in normals}
     for done, (seed, normal) in enumerate(jobs):
         progress(f"seed {seed}, normal = {NAMES[normal]}", done, len(jobs))
-        make = partial(measure, pictures, normal, seed, profile, device)
-        parts[normal].append(kept(folder / f"{profile}-{seed}" / f"{normal}.json", settings, device, make))
+        path = folder / f"{profile}-{seed}" / f"{normal}.json"
+        make = partial(measure, pictures, normal, seed, profile, device, path.with_suffix(".safetensors"))
+        parts[normal].append(kept(path, settings, device, make))
     progress("out-of-distribution", len(jobs), len(jobs))
     return {
         f"history-ood-{normal}-{method}": record(normal, method, parts[normal], seeds, profile)
@@ -113,9 +114,11 @@ def load(size: dict[str, Any]) -> dict[tuple[str, str], Tensor]:
 
 
 def measure(
-    pictures: dict[tuple[str, str], Tensor], normal: str, seed: int, profile: str, device: torch.device
+    pictures: dict[tuple[str, str], Tensor], normal: str, seed: int, profile: str, device: torch.device, weights: Path
 ) -> dict[str, Any]:
     """Trains every method on one data set and tests it on as many images of it as of each other one.
+
+    HistoryAD-F is kept in the file `weights`, for `genimg detect` and the zoo.
 
     Returns:
         Per method and other data set the fields of `anomaly.Evaluation`, and the quantiles of the scores.
@@ -131,6 +134,8 @@ def measure(
     for name, pixels in (("features", False), ("features-pixels", True)):
         evidence = anomaly.Evidence.fit(trained.mean, shown, held_out, pixels)
         scores[name] = evidence.score(trained.mean, test)
+        if not pixels:
+            detector(trained.mean, evidence, held_out, normal, seed, profile, len(shown)).save(weights, half=True)
     if evidence.pixel_law is not None:
         scores["pixels"] = evidence.pixel_law.distance(test.flatten(1))
     alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
@@ -140,6 +145,24 @@ def measure(
         scores[PEER + name] = peers.scores(name, shown, test, seeding.child(seed, normal), peers.BUDGETS[profile])
     lengths = [len(part) for part in raw]
     return {method: judged(dict(zip(sets, s.cpu().split(lengths), strict=True))) for method, s in scores.items()}
+
+
+def detector(
+    D: nn.Module, evidence: anomaly.Evidence, held_out: Tensor, normal: str, seed: int, profile: str, images: int
+) -> anomaly.Detector:
+    """HistoryAD-F with what somebody needs to train it again."""
+    size = SIZES[profile]
+    arguments = {"latent": 64, "size": SIDE, "channels": 3, "width": size["width"]}
+    provenance = {
+        "data": f"{NAMES[normal]} at {SIDE} x {SIDE}, {images} training images",
+        "method": METHODS["features"],
+        "steps": size["gan_steps"],
+        "objective": "WGAN-GP, lambda 10; mean of the critics of the last three quarters",
+        "seed": seed,
+        "profile": profile,
+        "command": f"genimg train out-of-distribution --profile {profile} --seed {seed}",
+    }
+    return anomaly.Detector.calibrated(D, "dcgan", arguments, held_out, provenance, evidence)
 
 
 def judged(scores: dict[str, Tensor]) -> dict[str, Any]:
