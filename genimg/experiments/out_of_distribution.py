@@ -70,13 +70,14 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """A record per normal data set that is here, and method."""
-    settings: dict[str, Any] = {
-        "size": SIZES[profile],
+    size = SIZES[profile]
+    budget = {
         "peers": dataclasses.asdict(peers.BUDGETS[profile]),
         "settings": peers.SETTINGS,
-        "pyod": peers.version(),
+        "pyod": peers.version(),  # a missing package is told now, not after the first GAN
+        "images": [size["train"], size["test"]],
     }
-    pictures = load(SIZES[profile])
+    pictures = load(size)
     normals = [name for name in OTHERS if {(name, "train"), (name, "test")} <= set(pictures)]
     if not normals:
         raise UsageError(f"out-of-distribution: none of {', '.join(OTHERS)} is here; see `genimg data list`")
@@ -84,16 +85,19 @@ def run(
     if not resume:
         for seed in seeds:
             shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
-    jobs = [(seed, normal) for seed in seeds for normal in normals]
-    parts: dict[str, list[dict[str, Any]]] = {normal: [] for normal in normals}
-    for done, (seed, normal) in enumerate(jobs):
-        progress(f"seed {seed}, normal = {NAMES[normal]}", done, len(jobs))
-        path = folder / f"{profile}-{seed}" / f"{normal}.json"
-        make = partial(measure, pictures, normal, seed, profile, device, path.with_suffix(".safetensors"))
-        parts[normal].append(kept(path, settings, device, make))
+    jobs = [(kind, seed, normal) for kind in ("peers", "own") for seed in seeds for normal in normals]
+    parts: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for done, (kind, seed, normal) in enumerate(jobs):
+        progress(f"{kind}, seed {seed}, normal = {NAMES[normal]}", done, len(jobs))
+        path = folder / f"{profile}-{seed}" / f"{normal}-{kind}.json"
+        make = partial(measure, kind, pictures, normal, seed, profile, device, path.with_suffix(".safetensors"))
+        part = kept(path, budget if kind == "peers" else {"size": size}, device, make)
+        parts.setdefault((kind, normal), []).append(part)
     progress("out-of-distribution", len(jobs), len(jobs))
     return {
-        f"history-ood-{normal}-{method}": record(normal, method, parts[normal], seeds, profile)
+        f"history-ood-{normal}-{method}": record(
+            normal, method, parts["peers" if method.startswith(PEER) else "own", normal], seeds, profile
+        )
         for normal in normals
         for method in METHODS
     }
@@ -114,21 +118,44 @@ def load(size: dict[str, Any]) -> dict[tuple[str, str], Tensor]:
 
 
 def measure(
-    pictures: dict[tuple[str, str], Tensor], normal: str, seed: int, profile: str, device: torch.device, weights: Path
+    kind: str,
+    pictures: dict[tuple[str, str], Tensor],
+    normal: str,
+    seed: int,
+    profile: str,
+    device: torch.device,
+    weights: Path,
 ) -> dict[str, Any]:
     """Trains every method on one data set and tests it on as many images of it as of each other one.
 
-    HistoryAD-F is kept in the file `weights`, for `genimg detect` and the zoo.
+    Args:
+        kind: `peers` for PyOD's methods, `own` for the others.
+        weights: file for HistoryAD-F, for `genimg detect` and the zoo.
 
     Returns:
         Per method and other data set the fields of `anomaly.Evaluation`, and the quantiles of the scores.
     """
-    size = SIZES[profile]
     sets = [normal, *(name for name in OTHERS[normal] if (name, "test") in pictures)]
     raw = [pictures[name, "test"] for name in sets]
     x, test = floats(pictures[normal, "train"]).to(device), floats(torch.cat(raw)).to(device)
     order = torch.randperm(len(x), generator=seeding.rng(seeding.child(seed, "held out"))).to(device)
     held_out, shown = x[order[: len(x) // 10]], x[order[len(x) // 10 :]]
+    if kind == "peers":
+        own, budget = seeding.child(seed, normal), peers.BUDGETS[profile]
+        scores = {PEER + name: peers.scores(name, shown, test, own, budget) for name in peers.METHODS}
+    else:
+        scores = own_scores(shown, held_out, test, normal, seed, profile, weights)
+        alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
+        scores["pixels-jpeg"] = alike.distance(floats(compressed(torch.cat(raw))).flatten(1))
+    lengths = [len(part) for part in raw]
+    return {method: judged(dict(zip(sets, s.cpu().split(lengths), strict=True))) for method, s in scores.items()}
+
+
+def own_scores(
+    shown: Tensor, held_out: Tensor, test: Tensor, normal: str, seed: int, profile: str, weights: Path
+) -> dict[str, Tensor]:
+    """(m,) of every method that is not PyOD's, but the one that compresses first."""
+    size = SIZES[profile]
     trained = detectors.train(shown, seed, normal, size)
     scores = detectors.scores(trained, shown, test, seed, normal, size)
     for name, pixels in (("features", False), ("features-pixels", True)):
@@ -138,13 +165,8 @@ def measure(
             detector(trained.mean, evidence, held_out, normal, seed, profile, len(shown)).save(weights, half=True)
     if evidence.pixel_law is not None:
         scores["pixels"] = evidence.pixel_law.distance(test.flatten(1))
-    alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
-    scores["pixels-jpeg"] = alike.distance(floats(compressed(torch.cat(raw))).flatten(1))
     scores["size"] = anomaly.compressed_size(test)
-    for name in peers.METHODS:
-        scores[PEER + name] = peers.scores(name, shown, test, seeding.child(seed, normal), peers.BUDGETS[profile])
-    lengths = [len(part) for part in raw]
-    return {method: judged(dict(zip(sets, s.cpu().split(lengths), strict=True))) for method, s in scores.items()}
+    return scores
 
 
 def detector(
@@ -230,11 +252,7 @@ def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[in
         values=[sum(e["auprc_anomalous"] for e in one.values()) / len(one) for one in found],
         seeds=seeds,
         config={
-            **size,
-            "states": detectors.STATES,
-            "first": detectors.FIRST,
-            "rate": detectors.RATE,
-            "pyod": parts[0]["pyod"],
+            **(peers_config(profile, parts) if method.startswith(PEER) else own_config(profile)),
             "chance": 0.5,
             "per_set": per_set,
             "quantiles_first_seed": parts[0]["found"][method]["quantiles"],
@@ -246,3 +264,15 @@ def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[in
         deviations=deviations,
         commit=" ".join(sorted({part["commit"] for part in parts})),
     )
+
+
+def own_config(profile: str) -> dict[str, Any]:
+    """Constants of the methods that are not PyOD's."""
+    return {**SIZES[profile], "states": detectors.STATES, "first": detectors.FIRST, "rate": detectors.RATE}
+
+
+def peers_config(profile: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Constants of PyOD's methods; the rest is in the deviations."""
+    size = SIZES[profile]
+    budget = dataclasses.asdict(peers.BUDGETS[profile])
+    return {"train": size["train"], "test": size["test"], **budget, "pyod": parts[0]["pyod"]}
