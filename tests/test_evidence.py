@@ -69,17 +69,13 @@ def test_held_out_normals_are_surprising_by_one_on_average():
 
 def test_evidence_adds_what_its_parts_say(critic):
     normal, held_out, x = pictures(300, 1), pictures(100, 2), pictures(20, 3, -1, 1)
-    evidence = Evidence.fit(critic, normal, held_out, pixels=True)
-    law, pixels = FeatureLaw.fit(critic_features(critic, normal)), FeatureLaw.fit(normal.flatten(1))
+    evidence, law = Evidence.fit(critic, normal, held_out), FeatureLaw.fit(critic_features(critic, normal))
     parts = [
         (lambda u: anomaly.anomaly_score(critic, u)),
         (lambda u: law.distance(critic_features(critic, u))),
-        (lambda u: pixels.distance(u.flatten(1))),
     ]
     by_hand = sum(surprise(part(x), part(held_out)) for part in parts)
     assert torch.allclose(evidence.score(critic, x), by_hand)
-    with pytest.raises(UsageError, match="evidence of pixels is not kept"):
-        Detector.calibrated(critic, "dcgan", ARGUMENTS, held_out, evidence=evidence)
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -33,7 +33,7 @@ class Detector:
             them: what builds the network again when it is loaded.
         quantiles: (GRID,) float32, the scores of normal images from the lowest to the highest, in equal shares.
         provenance: data, anomalous class, steps, seed …: whatever somebody needs to train it again.
-        evidence: of HistoryAD-F, on the network's device and without pixels; None scores by −D alone.
+        evidence: of HistoryAD-F, on the network's device; None scores by −D alone.
 
     Raises:
         UsageError: arguments without size or channels, or quantiles that are not finite and increasing.
@@ -65,8 +65,6 @@ class Detector:
         q = self.quantiles
         if q.ndim != 1 or len(q) < 2 or not bool(q.isfinite().all()) or bool((q.diff() < 0).any()):
             raise UsageError("detector: the quantiles of the normal scores must be finite and increasing")
-        if self.evidence is not None and self.evidence.pixel_law is not None:
-            raise UsageError("detector: evidence of pixels is not kept; make it with Evidence.fit(…, pixels=False)")
 
     @classmethod
     def calibrated(

@@ -44,12 +44,11 @@ def surprise(scores: Tensor, normal: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is needed to judge an image by a critic, by its features and, if asked for, by its pixels.
+    """What is needed to judge an image by a critic and by its features.
 
     Attributes:
         law: of the features of normal images.
         critic, features: (n,) scores −D and distances of held-out normal images.
-        pixel_law, pixels: the same of raw pixels; None leaves them out.
 
     Source: this project; Fisher 1925, section 21.1, for adding −log p.
     Book: 05_history_ad.
@@ -67,26 +66,14 @@ class Evidence:
     law: FeatureLaw
     critic: Tensor
     features: Tensor
-    pixel_law: FeatureLaw | None = None
-    pixels: Tensor | None = None
 
     @classmethod
-    def fit(cls, D: nn.Module, normal: Tensor, held_out: Tensor, pixels: bool = False) -> Evidence:
-        """Laws from `normal` (n, c, h, w), shares from other normal images `held_out`, on the device of D."""
+    def fit(cls, D: nn.Module, normal: Tensor, held_out: Tensor) -> Evidence:
+        """The law from `normal` (n, c, h, w), shares from other normal images `held_out`, on the device of D."""
         law = FeatureLaw.fit(critic_features(D, normal))
-        pixel_law = FeatureLaw.fit(normal.flatten(1)) if pixels else None
-        return cls(
-            law,
-            anomaly_score(D, held_out),
-            law.distance(critic_features(D, held_out)).cpu(),
-            pixel_law,
-            None if pixel_law is None else pixel_law.distance(held_out.flatten(1)).cpu(),
-        )
+        return cls(law, anomaly_score(D, held_out), law.distance(critic_features(D, held_out)).cpu())
 
     def score(self, D: nn.Module, images: Tensor, batch: int = 1000) -> Tensor:
-        """(m,) sum of surprises, on the CPU; larger = more anomalous."""
-        total = surprise(anomaly_score(D, images, batch), self.critic)
-        total = total + surprise(self.law.distance(critic_features(D, images, batch)).cpu(), self.features)
-        if self.pixel_law is not None and self.pixels is not None:
-            total = total + surprise(self.pixel_law.distance(images.flatten(1)).cpu(), self.pixels)
-        return total
+        """(m,) sum of the two surprises, on the CPU; larger = more anomalous."""
+        of_features = self.law.distance(critic_features(D, images, batch)).cpu()
+        return surprise(anomaly_score(D, images, batch), self.critic) + surprise(of_features, self.features)

@@ -27,44 +27,60 @@ METHODS = {
 STATES, FIRST, RATE = 40, 0.25, 0.0
 
 
-class Trained(NamedTuple):
-    """A history and what is made of it: P_Ghist, the mean critic, and D_TV that started there."""
+class Played(NamedTuple):
+    """A GAN that was trained: its history, its networks, and the laws they were trained on."""
 
     history: History
+    G: nn.Module
+    D: nn.Module
+    real: Empirical
+    latent: Gaussian
+
+    def mean(self, size: dict[str, Any]) -> nn.Module:
+        """The mean critic of the history."""
+        return self.history.mean_critic(self.D, RATE, FIRST * size["gan_steps"])
+
+
+class Trained(NamedTuple):
+    """What is made of a history: P_Ghist, the mean critic, and D_TV that started there."""
+
     past: Mixture
     mean: nn.Module
     D_tv: nn.Module
 
 
-def train(normal: Tensor, seed: int, tag: str, size: dict[str, Any]) -> Trained:
-    """WGAN-GP on normal images, then D_TV. No anomaly is looked at.
+def play(normal: Tensor, seed: int, tag: str, size: dict[str, Any]) -> Played:
+    """WGAN-GP on normal images, its states kept.
 
     Args:
         normal: (n, c, h, h) in [−1, 1], on the device to train on.
         seed: of everything.
         tag: names the experiment's streams of random numbers, such as the digit that is left out.
-        size: `gan_steps`, `width`, `detector_steps`.
+        size: `gan_steps`, `width`.
     """
     device = normal.device
-    rng = {
-        name: seeding.rng(seeding.child(seed, f"{name} {tag}"), device)
-        for name in ("real", "latent", "objective", "instants", "detector")
-    }
+    rng = {n: seeding.rng(seeding.child(seed, f"{n} {tag}"), device) for n in ("real", "latent", "objective")}
     real, latent = Empirical(normal, rng["real"]), Gaussian(64, rng["latent"])
     _, channels, side, _ = normal.shape
     G, D = networks.dcgan(64, side, channels, size["width"], seed=seeding.child(seed, f"networks {tag}"))
     G, D = G.to(device), D.to(device)
-    steps = size["gan_steps"]
     history = train_gan(
-        G, D, real, latent, objectives.WassersteinGP(10.0), steps=steps, rng=rng["objective"],
-        snapshot_every=max(1, steps // STATES), critic_per_step=2, lr=2e-3, betas=(0.0, 0.9),
+        G, D, real, latent, objectives.WassersteinGP(10.0), steps=size["gan_steps"], rng=rng["objective"],
+        snapshot_every=max(1, size["gan_steps"] // STATES), critic_per_step=2, lr=2e-3, betas=(0.0, 0.9),
     )  # fmt: skip
-    kept = {"rate": RATE, "start": FIRST * steps}
+    return Played(history, G, D, real, latent)
+
+
+def train(normal: Tensor, seed: int, tag: str, size: dict[str, Any]) -> Trained:
+    """A history, and D_TV between the data and its past; arguments as in `play`, and `detector_steps`."""
+    history, G, D, real, latent = played = play(normal, seed, tag, size)
+    rng = {n: seeding.rng(seeding.child(seed, f"{n} {tag}"), normal.device) for n in ("instants", "detector")}
+    kept = {"rate": RATE, "start": FIRST * size["gan_steps"]}
     past = history.past(G, latent, rng["instants"], **kept)
     D_tv, _ = anomaly.fit_detector(
         D, history, real, past, steps=size["detector_steps"], rng=rng["detector"], lr=1e-3, **kept
     )
-    return Trained(history, past, history.mean_critic(D, **kept), D_tv)
+    return Trained(past, played.mean(size), D_tv)
 
 
 def scores(
