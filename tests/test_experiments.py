@@ -1,12 +1,18 @@
 """Experiments at profile quick: they run, report what they say, and depend on nothing but their seeds."""
 
 import dataclasses
+import io
+import zipfile
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.io import savemat
 
+from genimg import anomaly
 from genimg.checks import UsageError
-from genimg.experiments import EXPERIMENTS, history_ad
+from genimg.experiments import EXPERIMENTS, history_ablation, history_ad, out_of_distribution, peers
 
 CPU = torch.device("cpu")
 
@@ -89,3 +95,69 @@ def test_bad_requests_are_one_line():
         EXPERIMENTS["theory"].run("quik", [0], CPU, None)
     with pytest.raises(UsageError, match="at least one seed"):
         EXPERIMENTS["theory"].run("quick", [], CPU, None)
+
+
+@pytest.fixture
+def house_numbers(tmp_path, monkeypatch):
+    """SVHN in its own format, and packs of what the talk compares it with; all of it made here, and small."""
+    rng = np.random.default_rng(0)
+    smooth = rng.integers(60, 120, (40, 1, 1, 3)) + rng.integers(0, 8, (40, 32, 32, 3))
+    for split in ("train", "test"):
+        savemat(tmp_path / f"{split}_32x32.mat", {"X": smooth.transpose(1, 2, 3, 0).astype(np.uint8), "y": np.ones(40)})
+    for name in ("cifar10", "celeba"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as pack:
+            for k in range(30):
+                file = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(file, "PNG")
+                pack.writestr(f"test/all/{k:03d}.png", file.getvalue())
+    monkeypatch.setenv("GENIMG_DATA", str(tmp_path))
+    monkeypatch.setenv("GENIMG_CACHE", str(tmp_path / "cache"))
+    # 32 x 32 x 3 pixels have a covariance of 3072 x 3072, which takes half a minute; a quarter of them shows the same.
+    monkeypatch.setattr(out_of_distribution, "SIDE", 16)
+    kept = {name: what for name, what in peers.METHODS.items() if name in ("iforest", "knn")}
+    monkeypatch.setattr(peers, "METHODS", kept)
+    methods = out_of_distribution.METHODS.items()
+    pruned = {name: what for name, what in methods if not name.startswith("pyod_") or name[5:] in kept}
+    monkeypatch.setattr(out_of_distribution, "METHODS", pruned)
+    return tmp_path
+
+
+def test_the_talks_experiment_runs_on_svhn_where_it_is(house_numbers):
+    run = EXPERIMENTS["out-of-distribution"].run
+    records = run("quick", [0], CPU, house_numbers / "out")
+    assert {name.split("-")[2] for name in records} == {"svhn"}  # the others have no training images here
+    gradient = records["history-ood-svhn-gradient"]
+    assert list(gradient.config["per_set"]) == ["cifar10", "celeba"] and "SVHN" in gradient.dataset
+    assert gradient.values == [1.0]  # noise is rougher than a wall, on all 30 + 30 pictures
+    assert records["history-ood-svhn-pixels"].mean > 0.95 and records["history-ood-svhn-features"].mean > 0.9
+    assert not any("could not be had" in d for d in gradient.deviations)
+    assert len(gradient.config["quantiles_first_seed"]["svhn"]) == out_of_distribution.QUANTILES
+    again = run("quick", [0], CPU, house_numbers / "out", resume=True)
+    assert again == records  # read, not computed: the seconds are the same
+    detector = anomaly.Detector.load(house_numbers / "out/out-of-distribution/quick-0/svhn-own.safetensors")
+    assert detector.evidence is not None and detector.shape == (3, 16, 16)
+
+
+def test_out_of_distribution_needs_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(out_of_distribution, "load", lambda size: {("mnist", "test"): torch.zeros(1)})
+    with pytest.raises(UsageError, match="none of svhn, celeba, cifar10 is here"):
+        EXPERIMENTS["out-of-distribution"].run("quick", [0], CPU, tmp_path)
+
+
+def test_compression_alike_changes_little_and_something():
+    x = torch.randint(100, 150, (3, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    y = out_of_distribution.compressed(x)
+    assert y.shape == x.shape and y.dtype == torch.uint8 and 0 < float((y.float() - x.float()).abs().mean()) < 25
+
+
+def test_the_ablation_changes_one_thing_at_a_time(tmp_path):
+    records = EXPERIMENTS["history-ablation"].run("quick", [0, 1], CPU, tmp_path)
+    assert set(records) == {f"history-ablation-{name}" for name in history_ablation.SETTINGS}
+    base = vars(history_ablation.BASE)
+    for name, setting in history_ablation.SETTINGS.items():
+        if not name.startswith("rate"):
+            assert sum(value != base[key] for key, value in vars(setting).items()) == 1, name
+    assert history_ablation.SETTINGS["rate0-start0.25"] == history_ablation.BASE
+    values = {name: record.values for name, record in records.items()}
+    assert len({tuple(v) for v in values.values()}) > 12  # the rows do differ
+    assert all(0 <= v <= 1 for one in values.values() for v in one)

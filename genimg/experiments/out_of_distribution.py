@@ -12,12 +12,15 @@ Book: 05_history_ad.
 from __future__ import annotations
 
 import dataclasses
+import io
 import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from genimg import anomaly, data, seeding
@@ -219,10 +222,12 @@ def floats(pixels: Tensor) -> Tensor:
 
 def compressed(pixels: Tensor, quality: int = 75) -> Tensor:
     """(n, 3, h, w) uint8 after a JPEG round trip: what every picture of the web has behind it."""
-    from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
-
-    files = (encode_jpeg(x.contiguous(), quality) for x in pixels)
-    return torch.stack([decode_jpeg(file, ImageReadMode.RGB) for file in files])
+    made = torch.empty_like(pixels, memory_format=torch.contiguous_format)
+    for k, x in enumerate(pixels):
+        file = io.BytesIO()
+        Image.fromarray(x.permute(1, 2, 0).contiguous().numpy()).save(file, "JPEG", quality=quality)
+        made[k] = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+    return made
 
 
 def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[int], profile: str) -> Record:
