@@ -1,4 +1,4 @@
-"""How good is an image, a detector, a generator: PSNR, SSIM, areas under curves, mode coverage.
+"""How good is an image, a detector, a generator: PSNR, SSIM, areas under curves, modes, precision and recall.
 
 Each number states the convention that papers leave open: the peak and the averaging of a PSNR, the positive class
 and the chance level of an AUPRC.
@@ -13,10 +13,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genimg.checks import UsageError, choice, positive, same_length
+from genimg.checks import UsageError, at_least, choice, positive, same_length
 
 
-def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images") -> float:
+def mse(x: Tensor, y: Tensor, where: Tensor | None = None) -> float:
+    """Mean squared error, of all pixels or of some; with some, the mean over images of the mean over their pixels.
+
+    Args:
+        x: images (n, c, h, w), any number type.
+        y: images of the same shape.
+        where: bool (1, 1, h, w) or (n, 1, h, w), the pixels that count, at least one in each image; None = all.
+
+    Raises:
+        UsageError: for different shapes, or an image of which no pixel counts.
+
+    Book: 07_inpainting.
+
+    Example:
+        >>> x = torch.tensor([[[[3.0, 1.0]]]])
+        >>> mse(x, torch.zeros_like(x)), mse(x, torch.zeros_like(x), where=x > 2)
+        (5.0, 9.0)
+    """
+    return float(_squared_errors(x, y, where).mean())
+
+
+def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images", where: Tensor | None = None) -> float:
     """Peak signal-to-noise ratio in dB, 10 log10(peak^2 / MSE), larger = nearer; infinite for equal images.
 
     Args:
@@ -25,9 +46,10 @@ def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images") -> float:
         peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
         average: "images" = mean of the PSNR of each image; "mse" = PSNR of the mean MSE, as the talk's inpainting
             tables do. By Jensen's inequality "images" is never below "mse".
+        where: the pixels that count, as for `mse`.
 
     Raises:
-        UsageError: for different shapes, a peak that is not positive, or another `average`.
+        UsageError: for different shapes, a peak that is not positive, another `average`, or as `mse`.
 
     Source: the talk, slide "Quantitative results" (its MSE and PSNR columns fit "mse" with peak 255).
     Book: 08_scorecard.
@@ -38,15 +60,14 @@ def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images") -> float:
         >>> round(psnr(torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.1), peak=1), 3)
         20.0
     """
-    x, y = _image_pair(x, y)
+    errors = _squared_errors(x, y, where)
     positive(peak, "peak")
-    mse = (x - y).square().flatten(1).mean(dim=1)
     if choice(average, "average", ["images", "mse"]) == "mse":
-        mse = mse.mean()
-    return float((10 * torch.log10(peak**2 / mse)).mean())
+        errors = errors.mean()
+    return float((10 * torch.log10(peak**2 / errors)).mean())
 
 
-def ssim(x: Tensor, y: Tensor, peak: float) -> float:
+def ssim(x: Tensor, y: Tensor, peak: float, where: Tensor | None = None) -> float:
     """Mean structural similarity, in [-1, 1], 1 for equal images.
 
     With local means m, variances v and covariance v_xy under a Gaussian window (11 x 11, sigma 1.5), the mean over
@@ -57,9 +78,11 @@ def ssim(x: Tensor, y: Tensor, peak: float) -> float:
         x: images (n, c, h, w) with h, w >= 11, any number type.
         y: images of the same shape.
         peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+        where: only windows centred at these pixels count, bool (1, 1, h, w) or (n, 1, h, w); None = all. Images
+            without such a window are left out.
 
     Raises:
-        UsageError: for different shapes, images below 11 x 11, or a peak that is not positive.
+        UsageError: for different shapes, images below 11 x 11, a peak that is not positive, or no window at all.
 
     Source: Wang et al., Image quality assessment: from error visibility to structural similarity, 2004, equation (13),
     per channel, by scikit-image. Book: 08_scorecard.
@@ -77,8 +100,15 @@ def ssim(x: Tensor, y: Tensor, peak: float) -> float:
     from skimage.metrics import structural_similarity
 
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}  # as in the paper
-    pairs = zip(x.cpu().numpy(), y.cpu().numpy(), strict=True)
-    values = [structural_similarity(u, v, data_range=peak, channel_axis=0, **options) for u, v in pairs]
+    border = 5  # half a window
+    inside = _where(x, where)[:, 0, border:-border, border:-border].cpu().numpy()
+    values = []
+    for u, v, counts in zip(x.cpu().numpy(), y.cpu().numpy(), inside, strict=True):
+        if counts.any():
+            _, local = structural_similarity(u, v, data_range=peak, channel_axis=0, full=True, **options)
+            values.append(local[:, border:-border, border:-border][:, counts].mean())
+    if not values:
+        raise UsageError("ssim: no window inside the images is centred at a pixel that counts")
     return float(sum(values) / len(values))
 
 
@@ -193,6 +223,78 @@ def mode_coverage(samples: Tensor, centres: Tensor, radius: float) -> Coverage:
     nearest, mode = torch.cdist(samples.double(), centres.double()).min(dim=1)
     near = nearest <= radius
     return Coverage(len(mode[near].unique()), float(near.double().mean()))
+
+
+class PrecisionRecall(NamedTuple):
+    """Share of generated samples that could be real, and of real samples that could be generated."""
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> PrecisionRecall:
+    """How much of what is generated is realistic, and how much of what is real is generated, both in [0, 1].
+
+    Each law is stood for by balls around its samples, each as large as the distance to the sample's `neighbours`-th
+    nearest neighbour of the same law. Precision is the share of `fake` in the balls of `real`, recall the share of
+    `real` in the balls of `fake`. Both are near 1, not at it, for two samples of one law. They depend on the number of
+    samples and on the features, so both must be stated with the numbers.
+
+    Args:
+        real: features of real samples (n, d), or images, which are flattened.
+        fake: features of generated samples (m, d).
+        neighbours: k, below n and m; 3 in the paper.
+
+    Raises:
+        UsageError: for features that do not fit, NaN, or too few samples.
+
+    Source: Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, 2019, equations
+    (1) and (2); there with features of VGG-16 and 50,000 samples. Book: 07_inpainting.
+
+    Example:
+        Balls of radius 1 around 0, 1, 2; balls of radius 8 around 1 and 9. Of the latter, 9 is far from all that is
+        real; 0, 1 and 2 lie in the ball around 1.
+
+        >>> real, fake = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[1.0], [9.0]])
+        >>> precision_recall(real, fake, neighbours=1)
+        PrecisionRecall(precision=0.5, recall=1.0)
+    """
+    real, fake = (x.detach().cpu().double().flatten(1) for x in (real, fake))
+    if real.shape[1] != fake.shape[1] or not (real.isfinite().all() and fake.isfinite().all()):
+        raise UsageError(f"features must be finite (n, d) and (m, d), got {tuple(real.shape)} and {tuple(fake.shape)}")
+    if at_least(neighbours, 1, "neighbours") >= min(len(real), len(fake)):
+        raise UsageError(f"{neighbours} neighbours need more samples than {len(real)} real and {len(fake)} fake")
+    return PrecisionRecall(_covered(fake, real, neighbours), _covered(real, fake, neighbours))
+
+
+def _covered(points: Tensor, centres: Tensor, neighbours: int) -> float:
+    """Share of the points that lie in a ball of some centre."""
+    exact = "donot_use_mm_for_euclid_dist"  # else equal points are not at distance 0
+    chunks = centres.split(500)
+    radius = [torch.cdist(c, centres, compute_mode=exact).kthvalue(neighbours + 1).values for c in chunks]
+    near = torch.zeros(len(points), dtype=torch.bool)
+    for c, r in zip(chunks, radius, strict=True):
+        near |= (torch.cdist(points, c, compute_mode=exact) <= r).any(dim=1)
+    return float(near.double().mean())
+
+
+def _squared_errors(x: Tensor, y: Tensor, where: Tensor | None) -> Tensor:
+    """(n,) mean squared error of each image over the pixels that count."""
+    x, y = _image_pair(x, y)
+    counts = _where(x, where).to(x)
+    return ((x - y).square().mean(dim=1, keepdim=True) * counts).flatten(1).sum(1) / counts.flatten(1).sum(1)
+
+
+def _where(x: Tensor, where: Tensor | None) -> Tensor:
+    """Bool (n, 1, h, w): the pixels that count."""
+    n, _, h, w = x.shape
+    if where is None:
+        return torch.ones(n, 1, h, w, dtype=torch.bool, device=x.device)
+    if where.dtype != torch.bool or where.shape not in ((1, 1, h, w), (n, 1, h, w)):
+        raise UsageError(f"where must be bool (1, 1, {h}, {w}) or ({n}, 1, {h}, {w}), got {tuple(where.shape)}")
+    if not bool(where.flatten(1).any(1).all()):
+        raise UsageError("there is an image of which no pixel counts")
+    return where.to(x.device).expand(n, 1, h, w)
 
 
 def _image_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,10 @@ from genimg.weights import read_tensors, sha256, write_tensors
 FOLDER = Path(__file__).parent / "trained"
 
 # What a manifest may name: each gives a generator and its critic.
-ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {"dcgan": networks.dcgan}
+ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
+    "dcgan": networks.dcgan,
+    "resnet": networks.resnet,
+}
 
 
 def manifest() -> dict[str, dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import io
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,23 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly
+from genimg import anomaly, networks, objectives, weights, zoo
 from genimg.checks import UsageError
-from genimg.experiments import EXPERIMENTS, history_ablation, history_ad, out_of_distribution, peers
+from genimg.experiments import (
+    EXPERIMENTS,
+    faces,
+    fills,
+    history_ablation,
+    history_ad,
+    inpainting_table,
+    out_of_distribution,
+    peers,
+)
+from genimg.inpaint import masks
+from genimg.records import load_claims
 
 CPU = torch.device("cpu")
+BOOK = Path(__file__).parent.parent / "book"
 
 
 def test_theory_finds_its_identities(tmp_path):
@@ -41,6 +55,132 @@ def test_digits_trains_measures_and_resumes(tmp_path):
     assert first["digits-sliced-w1"].mean > 3 * first["digits-sliced-w1-floor"].mean  # 40 steps learn little
     assert first["digits-sliced-w1"].weights is not None
     assert (tmp_path / "digits" / "quick-0" / "digits.safetensors").exists()
+
+
+def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypatch):
+    first = EXPERIMENTS["faces"].run("quick", [0], CPU, tmp_path)
+    assert len(first) == 9
+    assert first["faces-sliced-w1"].mean > 2 * first["faces-sliced-w1-real"].mean  # four steps learn nothing
+    assert first["faces-precision-real"].mean > 0.3 and first["faces-recall"].mean < first["faces-recall-real"].mean
+    assert set(first["faces-sliced-w1"].config["per_scale"]) == {"32", "16", "8"}
+    folder = tmp_path / "faces" / "quick-0"
+    state, _ = weights.read_tensors(folder / "state.safetensors")
+    G, _ = zoo.load(folder / "faces.safetensors")
+    average = {key: state[f"average/weights/{key}"].half().float() for key in G.state_dict()}
+    assert all(torch.equal(value, average[key]) for key, value in G.state_dict().items())
+    assert any(not torch.equal(state[f"G/weights/{key}"].half().float(), value) for key, value in average.items())
+    assert first["faces-recall"].weights == weights.sha256(folder / "faces.safetensors")
+
+    monkeypatch.setitem(faces.SIZES["quick"], "every", 1)  # finished: no step may be taken again
+    monkeypatch.setattr(objectives.WassersteinGP, "critic_loss", None)
+    again = EXPERIMENTS["faces"].run("quick", [0], CPU, tmp_path, resume=True)
+    assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
+
+
+def test_patches_of_bands_add_up_and_lie_where_they_should():
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    fine, middle, coarse = faces.bands(x, 3)
+    for band in (middle, fine):
+        coarse = torch.nn.functional.interpolate(coarse, scale_factor=2, mode="bilinear") + band
+    assert torch.allclose(coarse, x, atol=1e-5)
+    cut = faces.patches(x, torch.tensor([[[0, 5], [1, 2]], [[25, 3], [4, 9]]]))
+    assert torch.equal(cut[1], x[0, :, 5:12, 3:10].flatten()) and torch.equal(cut[2], x[1, :, 1:8, 4:11].flatten())
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    out = tmp_path_factory.mktemp("table")
+    return out, EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, out)
+
+
+def test_inpainting_table_reports_rows_fills_and_extensions(table):
+    _, records = table
+    assert len(records) == 2 * 7 + 2 and not any(name.startswith("inpaint-") for name in records)  # no claim on LFW
+    for mask in ("centre", "squares"):
+        cells = records[f"inpainting-lfw-{mask}-best"].config["tables"][0]
+        assert len(cells) == 9 + 5 + 3 + 1
+        assert cells["telea"]["raw"]["hole"]["mse"] == pytest.approx(cells["telea"]["poisson"]["hole"]["mse"], rel=0.01)
+        for cell in cells.values():
+            assert cell["poisson"]["hole"]["mse"] > cell["poisson"]["whole"]["mse"]  # what is known is right
+            assert cell["overlay"]["whole"]["psnr_images"] >= cell["overlay"]["whole"]["psnr"]
+        share = {"centre": 1 / 4, "squares": 3 / 16}[mask]
+        poisson = cells["mean"]["poisson"]
+        assert poisson["whole"]["mse"] == pytest.approx(share * poisson["hole"]["mse"], rel=1e-3)
+        over = records[f"inpainting-lfw-{mask}-over-fill"].mean
+        assert over == pytest.approx(
+            records[f"inpainting-lfw-{mask}-best"].mean - records[f"inpainting-lfw-{mask}-fill"].mean
+        )
+    assert set(records["inpainting-lfw-holes"].config["psnr_by_hole"][0]) == {"0.25", "0.5"}
+
+
+def test_inpainting_table_resumes_part_by_part(table, monkeypatch):
+    out, first = table
+    (out / "inpainting-table" / "quick-0" / "lfw" / "squares-yeh.json").unlink()
+    calls = []
+    search = inpainting_table.search
+    monkeypatch.setattr(inpainting_table, "search", lambda *a: calls.append(a) or search(*a))
+    run = EXPERIMENTS["inpainting-table"].run
+    again = run("quick", [0], CPU, out, resume=True)
+    assert len(calls) == 1 and {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
+    monkeypatch.setitem(inpainting_table.SIZES["quick"], "steps", 3)
+    with pytest.raises(UsageError, match="other constants"):
+        run("quick", [0], CPU, out, resume=True)
+
+
+def test_inpainting_table_answers_the_claims_of_the_talk():
+    cell = {"whole": {"mse": 9.0, "psnr": 38.6, "psnr_images": 38.7, "ssim": 0.9}}
+    cells = dict.fromkeys(inpainting_table.BLENDS, cell)
+    methods = [row.name for row in inpainting_table.inpaint.TABLE]
+    methods += [*fills.METHODS, *inpainting_table.EXTENSIONS, "reach"]
+    part = {"device": "CPU", "seconds": 1.0, "commit": "0"}
+    best = dict.fromkeys(inpainting_table.TABLES, "ours, 0.5 0.5 1.0")
+    hole = {"search": cells, **dict.fromkeys(fills.METHODS, cells)}
+    found = {
+        "tables": {mask: dict.fromkeys(methods, cells) for mask in inpainting_table.TABLES},
+        "holes": {"0.25": hole, "0.5": hole},
+        "reach": cell["whole"], "best": best, "parts": [part], "weights": "ab", "images": 3,
+    }  # fmt: skip
+    made = inpainting_table.records("celeba", [found], [0], "quick")
+    claims = {
+        c["id"]: c
+        for c in load_claims(BOOK / "claims.json")
+        if c["id"].startswith(("inpaint-a-celeba", "inpaint-b-celeba"))
+    }
+    assert len(claims) == 54 and claims.keys() == {name for name in made if name.startswith("inpaint-")}
+    for name, claim in claims.items():
+        for field in ("metric", "unit", "better", "reported", "chapter"):
+            assert claim[field] == getattr(made[name], field)
+        numbers = [w for w in claim["claim"].replace(",", "").split() if w[0] in "01"]  # alpha, beta, eta
+        assert made[name].claim.startswith(claim["claim"][:7]) and made[name].method.split("; ")[0].endswith(
+            " ".join(numbers)
+        )
+
+
+def test_inpainting_table_says_what_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(inpainting_table.SIZES["quick"], "data", ["svhn"])
+    with pytest.raises(UsageError, match="train faces"):
+        EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, tmp_path)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(UsageError, match="genimg\\[peers\\]"):
+        EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, tmp_path)
+
+
+@pytest.mark.parametrize("name", fills.METHODS)
+def test_a_fill_of_a_constant_is_that_constant(name):
+    y = torch.full((2, 3, 16, 16), 0.2)
+    mask = masks.centre_square(16)
+    hidden = torch.where(mask == 0, torch.nan, y)  # what is missing must not be looked at
+    assert torch.allclose(fills.fill(name, hidden, mask, y[0]), y, atol=3 / 127.5)  # Telea's is off by up to 2 of 255
+
+
+def test_later_layers_from_the_start_of_a_generator_are_the_generator():
+    z = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    for family in (networks.dcgan, networks.resnet):
+        G, _ = family(latent=5, size=16, channels=1, width=8, seed=0)
+        later = inpainting_table.Later(G)
+        assert torch.equal(later(later.start(z).flatten(1)), G(z))
+    with pytest.raises(UsageError, match="later layers"):
+        inpainting_table.Later(networks.mlp([2, 2], seed=0))
 
 
 def test_history_ad_reports_every_method_in_both_protocols(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genimg.checks import UsageError
-from genimg.metrics import auprc, auroc, chance, mode_coverage, psnr, ssim
+from genimg.metrics import auprc, auroc, chance, mode_coverage, mse, precision_recall, psnr, ssim
 
 
 @st.composite
@@ -140,3 +140,52 @@ def test_mode_coverage():
 def test_bad_input_is_one_clear_line(call, message):
     with pytest.raises(UsageError, match=message):
         call(noisy(0.1)[0])
+
+
+def test_errors_of_a_region_are_those_of_its_crop():
+    x, y = noisy(0.2)
+    where = torch.zeros(1, 1, 24, 24, dtype=torch.bool)
+    where[..., 4:12, 6:20] = True
+    crops = [u[..., 4:12, 6:20] for u in (x, y)]
+    assert mse(x, y, where) == pytest.approx(mse(*crops))
+    for average in ("images", "mse"):
+        assert psnr(x, y, 1, average, where) == pytest.approx(psnr(*crops, 1, average))
+    every = torch.ones_like(where)
+    assert ssim(x, y, 1, every) == ssim(x, y, 1) and mse(x, y, every) == pytest.approx(mse(x, y))
+
+
+def test_an_error_elsewhere_does_not_count():
+    x, y = noisy(0.2)
+    where = torch.zeros(3, 1, 24, 24, dtype=torch.bool)
+    where[..., :12] = True
+    y[..., :18] = x[..., :18]  # windows centred left of column 12 reach to column 16
+    assert mse(x, y, where) == 0 and ssim(x, y, 1, where) == pytest.approx(1) and ssim(x, y, 1) < 0.999
+    with pytest.raises(UsageError, match="no pixel counts"):
+        mse(x, y, torch.zeros_like(where))
+    with pytest.raises(UsageError, match="where must be bool"):
+        psnr(x, y, 1, where=where.float())
+    border = torch.zeros_like(where)
+    border[..., 0] = True
+    with pytest.raises(UsageError, match="no window"):
+        ssim(x, y, 1, border)
+
+
+def test_precision_and_recall_have_known_answers():
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 4, generator=rng)
+    assert precision_recall(x, x) == (1, 1)
+    assert precision_recall(x, x + 100) == (0, 0)
+    both = torch.cat([x, x + 100])
+    assert precision_recall(both, x) == (1, 0.5)  # half of the law is never generated: a matter of recall
+    assert precision_recall(x, both) == (0.5, 1)  # half of what is generated is never real: of precision
+    other = torch.randn(200, 4, generator=rng)
+    assert min(precision_recall(x, other)) > 0.6
+
+
+def test_precision_and_recall_refuse_what_they_cannot_compare():
+    x = torch.zeros(4, 2)
+    for bad in (torch.zeros(4, 3), torch.full((4, 2), math.nan)):
+        with pytest.raises(UsageError, match="finite"):
+            precision_recall(x, bad)
+    with pytest.raises(UsageError, match="3 neighbours need more samples"):
+        precision_recall(x, x[:3])

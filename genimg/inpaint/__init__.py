@@ -7,7 +7,7 @@ Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
 Book: 07_inpainting.
 """
 
-from genimg.inpaint.completion import BLENDS, Inpainted, complete, inpaint
+from genimg.inpaint.completion import BLENDS, Inpainted, blend, complete, inpaint
 from genimg.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
 from genimg.inpaint.formulations import OURS, TABLE, YEH2017, Formulation, Row, Score, ours, yeh
 from genimg.inpaint.losses import Level, Loss, critic_level, critic_prior, log_prior
@@ -32,6 +32,7 @@ __all__ = [
     "Searching",
     "Unusable",
     "best_starts",
+    "blend",
     "complete",
     "critic_level",
     "critic_prior",

@@ -41,16 +41,28 @@ class Inpainted(NamedTuple):
     losses: Tensor
 
 
+def blend(y: Tensor, guide: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(raw, overlay, poisson) with any images in the place of G(ẑ), as in `Inpainted`.
+
+    Source: the talk, "2nd Step" (Poisson editing is optional there). Book: 07_inpainting.
+
+    Example:
+        >>> y, mask = torch.tensor([[[[0.5, 0.0, 0.5]]]]), torch.tensor([[1, 0, 1]])
+        >>> [x.tolist() for x in blend(y, torch.full_like(y, -0.25), mask)[1:]]
+        [[[[[0.5, -0.25, 0.5]]]], [[[[0.5, 0.5, 0.5]]]]]
+    """
+    known = checked_mask(mask, y)
+    y = y.to(guide)
+    return guide, torch.where(known, y, guide), torch.where(known, y, poisson.edit(y, guide, known).clamp(-1, 1))
+
+
 @torch.no_grad()
 def complete(G: nn.Module, y: Tensor, mask: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(raw, overlay, poisson) for latent vectors z (n, d), as in `Inpainted`.
 
     Source: the talk, "2nd Step" (Poisson editing is optional there). Book: 07_inpainting.
     """
-    known = checked_mask(mask, y)
-    raw = frozen(G)(z)
-    y = y.to(raw)
-    return raw, torch.where(known, y, raw), torch.where(known, y, poisson.edit(y, raw, known).clamp(-1, 1))
+    return blend(y, frozen(G)(z), mask)
 
 
 def inpaint(

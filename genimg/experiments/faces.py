@@ -1,0 +1,225 @@
+"""WGAN-GP on faces: the generator and critic of chapter 07, measured against held-out faces, kept for the zoo.
+
+What is kept is the moving average of G's weights; the last state of G is measured beside it, and real training faces in
+place of generated ones say what a perfect generator would reach.
+
+Book: 07_inpainting.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from genimg import data, devices, metrics, objectives, seeding, transport, zoo
+from genimg.distributions import Empirical, Gaussian, Mirrored, Pushforward
+from genimg.experiments import Progress
+from genimg.records import Record
+from genimg.training import gan_steps
+
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "steps": 4, "batch": 8,
+        "critic_per_step": 1, "lr": 1e-3, "amp": False, "decay": 0.9, "every": 2, "samples": 16, "scales": 3,
+    },
+    "cpu": {
+        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 128, "width": 48, "steps": 4000, "batch": 32,
+        "critic_per_step": 2, "lr": 5e-4, "amp": True, "decay": 0.998, "every": 250, "samples": 1000, "scales": 4,
+    },
+    "full": {
+        "data": "celeba", "side": 64, "architecture": "resnet", "latent": 128, "width": 64, "steps": 100_000,
+        "batch": 64, "critic_per_step": 5, "lr": 2e-4, "amp": True, "decay": 0.9999, "every": 1000, "samples": 10_000,
+        "scales": 4,
+    },
+}  # fmt: skip
+NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
+NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
+PATCH, PER_IMAGE, DIRECTIONS = 7, 8, 256
+FEATURE_SIDE = 16
+
+
+def run(
+    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
+) -> dict[str, Record]:
+    """Sliced W1 at several scales, precision and recall: of the average of G, of its last state, of real faces."""
+    size, begun = SIZES[profile], time.perf_counter()
+    train, test = (data.load(size["data"], split, size=size["side"]) for split in ("train", "test"))
+    found = []
+    for k, seed in enumerate(seeds):
+        folder = out / "faces" / f"{profile}-{seed}"
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        arguments = {
+            "latent": size["latent"], "size": size["side"], "channels": train.images.shape[1], "width": size["width"],
+        }  # fmt: skip
+        G, D = zoo.ARCHITECTURES[size["architecture"]](**arguments, seed=seeding.child(seed, "networks"))
+        # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
+        G, D = (network.to(device, memory_format=torch.channels_last) for network in (G, D))  # type: ignore[call-overload]
+        average = copy.deepcopy(G)
+        rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("real", "latent", "objective")}
+        shown = train.floats().to(device).contiguous(memory_format=torch.channels_last)
+        for step in gan_steps(
+            G, D, Mirrored(Empirical(shown, rng["real"])), Gaussian(size["latent"], rng["latent"]),
+            objectives.WassersteinGP(10.0), steps=size["steps"], rng=rng["objective"], batch=size["batch"],
+            critic_per_step=size["critic_per_step"], lr=size["lr"], betas=(0.0, 0.9), amp=size["amp"], average=average,
+            average_decay=size["decay"], decay_lr=True, checkpoint=folder / "state.safetensors",
+            checkpoint_every=size["every"],
+        ):  # fmt: skip
+            if step.step % 20 == 0:
+                progress(f"faces seed {seed}", k * size["steps"] + step.step, len(seeds) * size["steps"])
+        found.append(measure({"average": average.eval(), "last": G.eval()}, train, test, seed, size))
+        digest = zoo.save(
+            "faces", size["architecture"], arguments, average, D, recipe(size, train, seed, profile, device, found[-1]),
+            folder=folder,
+        )  # fmt: skip
+    common: dict[str, Any] = {
+        "chapter": "07_inpainting",
+        "source": "this project; the talk shows faces of its generator without a number",
+        "seeds": seeds,
+        "profile": profile,
+        "device": devices.describe(device),
+        "seconds": round(time.perf_counter() - begun, 1),
+        "reported": None,
+        "dataset": f"{NAMES[size['data']]} {size['side']}x{size['side']}, {len(train)} training faces; as many samples "
+        f"as test faces, {min(size['samples'], len(test))} of each",
+    }
+    return {
+        f"faces-{metric}{'' if network == 'average' else f'-{network}'}": record(
+            network, metric, found, size, common, digest if len(seeds) == 1 and network == "average" else None
+        )
+        for network in NETWORKS
+        for metric in ("sliced-w1", "precision", "recall")
+    }
+
+
+def recipe(
+    size: dict[str, Any], train: data.Images, seed: int, profile: str, device: torch.device, found: dict[str, Any]
+) -> dict[str, Any]:
+    """What the manifest says of the weights."""
+    return {
+        "data": f"{size['data']} train, {len(train)} faces, flipped at random",
+        "steps": size["steps"],
+        "seed": seed,
+        "objective": "WGAN-GP, lambda 10",
+        "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0, 0.9), batch {size['batch']}, "
+        f"{size['critic_per_step']} critic updates per step, {'bfloat16' if size['amp'] else 'float32'}",
+        "average": f"G is the moving average of its weights, decay {size['decay']}",
+        "sliced_w1_to_test": round(found["average"]["sliced-w1"], 4),
+        "precision": round(found["average"]["precision"], 4),
+        "recall": round(found["average"]["recall"], 4),
+        "profile": profile,
+        "device": devices.describe(device),
+    }
+
+
+def measure(
+    generators: dict[str, nn.Module], train: data.Images, test: data.Images, seed: int, size: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The numbers of each generator and of real training faces; all on the CPU, so that every device is judged alike.
+
+    Returns:
+        By the keys of `NETWORKS`: sliced-w1, the mean over the scales; per_scale; precision; recall.
+    """
+    n = min(size["samples"], len(test))
+    some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "floor")))[:n]
+    held_out = test.take(torch.randperm(len(test), generator=seeding.rng(seeding.child(seed, "test")))[:n]).floats()
+    found = {}
+    for name in NETWORKS:
+        if name == "real":
+            fake = train.take(some).floats()
+        else:
+            # The same z for both states of G, so that only the weights differ.
+            law = Gaussian(size["latent"], seeding.rng(seeding.child(seed, "samples")))
+            G = Pushforward(generators[name].cpu(), law)
+            fake = torch.cat([G.sample(len(part)) for part in held_out.split(100)])
+        per_scale = distances(held_out, fake, size["scales"], seed)
+        real_pixels, fake_pixels = (avg_pool2d(x, x.shape[-1] // FEATURE_SIDE) for x in (held_out, fake))
+        found[name] = {
+            "sliced-w1": sum(per_scale.values()) / len(per_scale),
+            "per_scale": per_scale,
+            **metrics.precision_recall(real_pixels, fake_pixels)._asdict(),
+        }
+    return found
+
+
+def distances(real: Tensor, fake: Tensor, scales: int, seed: int) -> dict[str, float]:
+    """Sliced W1 between patches of each scale, by its side in pixels: the same places and directions for all laws."""
+    rng = seeding.rng(seeding.child(seed, "slices"))
+    found = {}
+    for x, y in zip(bands(real, scales), bands(fake, scales), strict=True):
+        corners = torch.randint(x.shape[-1] - PATCH + 1, (2, len(x), PER_IMAGE), generator=rng)
+        found[str(x.shape[-1])] = transport.sliced_w1(patches(x, corners), patches(y, corners), DIRECTIONS, rng)
+    return found
+
+
+def bands(x: Tensor, scales: int) -> list[Tensor]:
+    """A Laplacian pyramid: what each halving of the side loses, then what is left; finest first.
+
+    Source: Burt and Adelson 1983; compared by patches as in Karras et al. 2018, section 5, but with means of 2 x 2
+    pixels, and without scaling the patches to unit variance.
+
+    Example:
+        >>> fine, coarse = bands(torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]]), 2)
+        >>> fine.flatten().tolist(), coarse.flatten().tolist()
+        ([-3.0, -1.0, 1.0, 3.0], [4.0])
+    """
+    found = []
+    for _ in range(scales - 1):
+        small = avg_pool2d(x, 2)
+        found.append(x - interpolate(small, scale_factor=2, mode="bilinear", align_corners=False))
+        x = small
+    return [*found, x]
+
+
+def patches(x: Tensor, corners: Tensor) -> Tensor:
+    """(n · k, c · 49): k patches of each image, their (top, left) in `corners` (2, n, k)."""
+    tops, lefts = corners
+    windows = x.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (n, c, tops, lefts, 7, 7)
+    return windows[torch.arange(len(x))[:, None], :, tops, lefts].flatten(0, 1).flatten(1)
+
+
+def record(
+    network: str,
+    metric: str,
+    found: list[dict[str, Any]],
+    size: dict[str, Any],
+    common: dict[str, Any],
+    weights: str | None,
+) -> Record:
+    """One metric of one law of faces, one value per seed."""
+    claims = {
+        "average": "WGAN-GP learns the law of faces",
+        "last": "what the moving average of the weights changes",
+        "real": "two samples of the true law: what no generator can be expected to beat",
+    }
+    trained = f"WGAN-GP, {size['architecture']} of width {size['width']}, {size['steps']} steps"
+    deviations = ["No FID, KID or Inception score: their weights cannot be had offline."]
+    if metric == "sliced-w1":
+        names = f"sliced W1 of {PATCH}x{PATCH} patches, mean over {size['scales']} bands of a Laplacian pyramid"
+        deviations.append("A measure of this project's own: not comparable with sliced distances elsewhere.")
+        details = {
+            "per_scale": {s: [f[network]["per_scale"][s] for f in found] for s in found[0][network]["per_scale"]}
+        }
+    else:
+        names = f"{metric}, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
+        deviations.append("The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only.")
+        details = {}
+    return Record(
+        claim=claims[network],
+        method=NETWORKS[network] + ("" if network == "real" else f"; {trained}"),
+        metric=names,
+        unit="1",
+        better="lower" if metric == "sliced-w1" else "higher",
+        values=[f[network][metric] for f in found],
+        config={**size, "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.9], **details},
+        weights=weights,
+        deviations=deviations,
+        **common,
+    )
