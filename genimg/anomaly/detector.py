@@ -164,7 +164,7 @@ class Detector:
             choice(about["architecture"], "architecture", zoo.ARCHITECTURES)
             _, network = zoo.ARCHITECTURES[about["architecture"]](**about["arguments"])
             weights = {name.removeprefix("D/"): value for name, value in tensors.items() if name.startswith("D/")}
-            if not all(bool(value.isfinite().all()) for value in weights.values()):
+            if not all(bool(value.isfinite().all()) for value in tensors.values()):
                 raise UsageError("its weights are not finite")
             network.load_state_dict(weights)
             network = network.to(device).eval().requires_grad_(False)

@@ -39,8 +39,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 PROTOCOLS = {"fence": "Fence-GAN split", "egbad": "EGBAD split, one permutation"}
-PEER = "pyod_"  # PyOD also has a kNN
-METHODS = detectors.METHODS | {PEER + name: what for name, what in peers.METHODS.items()}
+METHODS = detectors.METHODS | {peers.PREFIX + name: what for name, what in peers.METHODS.items()}
 METRICS = {
     "auroc": "AUROC, mean over digits",
     "auprc_anomalous": "AUPRC, anomalies positive, mean over digits",
@@ -146,7 +145,7 @@ def measure(
     )
     scores = detectors.scores(trained, normal, test, seed, str(digit), size)
     for name in peers.METHODS:
-        scores[PEER + name] = peers.scores(
+        scores[peers.PREFIX + name] = peers.scores(
             name, normal, test, seeding.child(seed, f"peer {digit}"), peers.BUDGETS[profile]
         )
     lengths = [len(part) for part in rows]
@@ -179,8 +178,8 @@ def record(protocol: str, method: str, metric: str, parts: dict[int, list[dict[s
     found = [[p["found"][protocol][method] for p in one if protocol in p["found"]] for one in parts.values()]
     values = [[float(evaluation[metric]) for evaluation in one] for one in found]
     chance = [0.5 if metric == "auroc" else e[metric.replace("auprc", "chance")] for e in found[0]]
-    size, peer = SIZES[profile], method.removeprefix(PEER)
-    if method.startswith(PEER):
+    size, peer = SIZES[profile], method.removeprefix(peers.PREFIX)
+    if method.startswith(peers.PREFIX):
         settings = {
             "peer": peers.SETTINGS[peer],
             **dataclasses.asdict(peers.BUDGETS[profile]),

@@ -54,7 +54,6 @@ OTHERS = {
     "celeba": ("cifar10", "tiny_imagenet", "scenes", "mnist"),
     "cifar10": ("celeba", "tiny_imagenet", "scenes", "mnist"),
 }
-PEER = "pyod_"
 METHODS = (
     detectors.METHODS
     | {
@@ -65,7 +64,7 @@ METHODS = (
         "pixels-jpeg": "control: as above, all images compressed alike first (JPEG, quality 75)",
         "size": "compressed size",
     }
-    | {PEER + name: what for name, what in peers.METHODS.items()}
+    | {peers.PREFIX + name: what for name, what in peers.METHODS.items()}
 )
 METRICS = ("auprc_anomalous", "auprc_normal", "auroc")
 QUANTILES = 41
@@ -101,7 +100,7 @@ def run(
     progress("out-of-distribution", len(jobs), len(jobs))
     return {
         f"history-ood-{normal}-{method}": record(
-            normal, method, parts["peers" if method.startswith(PEER) else "own", normal], seeds, profile
+            normal, method, parts["peers" if method.startswith(peers.PREFIX) else "own", normal], seeds, profile
         )
         for normal in normals
         for method in METHODS
@@ -147,7 +146,7 @@ def measure(
     held_out, shown = x[order[: len(x) // 10]], x[order[len(x) // 10 :]]
     if kind == "peers":
         own, budget = seeding.child(seed, normal), peers.BUDGETS[profile]
-        scores = {PEER + name: peers.scores(name, shown, test, own, budget) for name in peers.METHODS}
+        scores = {peers.PREFIX + name: peers.scores(name, shown, test, own, budget) for name in peers.METHODS}
     else:
         scores = own_scores(shown, held_out, test, normal, seed, profile, weights)
         alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
@@ -237,8 +236,8 @@ def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[in
         other: {metric: [round(one[other][metric], 4) for one in found] for metric in METRICS} for other in found[0]
     }
     deviations = [] if normal == "svhn" else ["The talk trains on SVHN, which could not be had where this was run."]
-    if method.startswith(PEER):
-        deviations += peers.deviations(method.removeprefix(PEER), peers.BUDGETS[profile])
+    if method.startswith(peers.PREFIX):
+        deviations += peers.deviations(method.removeprefix(peers.PREFIX), peers.BUDGETS[profile])
     else:
         deviations.append("The constants of the paper are not public; all of these are this project's.")
     if method.startswith(("features", "pixels")):
@@ -265,7 +264,7 @@ def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[in
         values=[sum(e["auprc_anomalous"] for e in one.values()) / len(one) for one in found],
         seeds=seeds,
         config={
-            **(peers_config(profile, parts) if method.startswith(PEER) else own_config(profile)),
+            **(peers_config(profile, parts) if method.startswith(peers.PREFIX) else own_config(profile)),
             "chance": 0.5,
             "per_set": per_set,
             "quantiles_first_seed": parts[0]["found"][method]["quantiles"],

@@ -39,6 +39,7 @@ METHODS = {
     "knn": "distance to the fifth neighbour (Ramaswamy 2000), PyOD",
     "iforest": "isolation forest (Liu 2008), PyOD",
 }
+PREFIX = "pyod_"  # of their names in records: this project has a kNN of its own
 MODULES = {
     "anogan": ("anogan", "AnoGAN"),
     "alad": ("alad", "ALAD"),

@@ -1,6 +1,6 @@
 """A walk between two latents, straight or on the sphere, with pictures that were computed before.
 
-Book: 07_inpainting (latent interpolation of faces).
+Book: 05_history_ad (the anomaly score along a walk).
 """
 
 from __future__ import annotations
