@@ -1,0 +1,30 @@
+"""Colour from grey: ChromaGAN, a network that predicts chroma and says what it believes to see.
+
+The networks are `genimg.networks.chromagan`, the colours `genimg.color`. What is here: the law of training pictures,
+the three losses, the loop, and colouring at any size.
+
+Source: Vitoria, Raad & Ballester 2020; the talk, part 3.
+Book: 06_chromagan.
+"""
+
+from genimg.colorize.inference import chroma, colorize, merge, shrink
+from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
+from genimg.colorize.pictures import Coloured, Pictures, targets, taught
+from genimg.colorize.training import ColourStep, colour_steps
+
+__all__ = [
+    "FAITHFUL",
+    "IMPROVED",
+    "ChromaObjective",
+    "ColourStep",
+    "Coloured",
+    "GeneratorTerms",
+    "Pictures",
+    "chroma",
+    "colorize",
+    "colour_steps",
+    "merge",
+    "shrink",
+    "targets",
+    "taught",
+]
