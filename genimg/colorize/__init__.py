@@ -7,6 +7,13 @@ Source: Vitoria, Raad & Ballester 2020; the talk, part 3.
 Book: 06_chromagan.
 """
 
+from genimg.colorize.classifier import (
+    ClassifierStep,
+    Teacher,
+    accuracy,
+    classifier,
+    classifier_steps,
+)
 from genimg.colorize.inference import chroma, colorize, merge, shrink
 from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
 from genimg.colorize.pictures import Coloured, Pictures, targets, taught
@@ -16,11 +23,16 @@ __all__ = [
     "FAITHFUL",
     "IMPROVED",
     "ChromaObjective",
+    "ClassifierStep",
     "ColourStep",
     "Coloured",
     "GeneratorTerms",
     "Pictures",
+    "Teacher",
+    "accuracy",
     "chroma",
+    "classifier",
+    "classifier_steps",
     "colorize",
     "colour_steps",
     "merge",
