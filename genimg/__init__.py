@@ -58,6 +58,7 @@ _NAMES = {
 _MODULES = (
     "anomaly",
     "checks",
+    "colorize",
     "data",
     "devices",
     "distributions",

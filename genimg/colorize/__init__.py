@@ -1,0 +1,1 @@
+"""Colour from grey: ChromaGAN, what it is compared with, and how its pictures are judged."""
