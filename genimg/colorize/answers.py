@@ -46,7 +46,8 @@ def write_answers(path: str | Path, answers: Iterable[Answer]) -> None:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(Answer._fields)
             for row in rows:
-                table.writerow(row._replace(natural="yes" if row.natural else "no", seconds=f"{row.seconds:.2f}"))
+                natural = "yes" if row.natural else "no"
+                table.writerow([row.image, row.method, natural, f"{row.seconds:.2f}", row.observer])
         os.replace(beside, path)
     except OSError as error:
         raise UsageError(f"cannot write {path} ({error.strerror or error})") from error

@@ -121,12 +121,12 @@ def naturalness(
 
 def _counts(answers: Sequence[Answer], methods: list[str]) -> Tensor:
     """(2, methods, observers, images): how many yes, how many answers."""
-    names = [list(dict.fromkeys(answer[field] for answer in answers)) for field in (4, 0)]
-    place = [{name: i for i, name in enumerate(each)} for each in (methods, *names)]
-    counts = torch.zeros(2, *map(len, place), dtype=torch.float64)
-    for image, method, natural, _, observer in answers:
-        at = (place[0][method], place[1][observer], place[2][image])
-        counts[(0, *at)] += natural
+    observers = {name: i for i, name in enumerate(dict.fromkeys(answer.observer for answer in answers))}
+    images = {name: i for i, name in enumerate(dict.fromkeys(answer.image for answer in answers))}
+    counts = torch.zeros(2, len(methods), len(observers), len(images), dtype=torch.float64)
+    for answer in answers:
+        at = (methods.index(answer.method), observers[answer.observer], images[answer.image])
+        counts[(0, *at)] += answer.natural
         counts[(1, *at)] += 1
     return counts
 
