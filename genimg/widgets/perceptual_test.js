@@ -51,7 +51,7 @@ const CSS = `
 .gwn.dark { --real:#56b4e9; --on:#0b2230; color-scheme: dark; }
 .gwn * { box-sizing: border-box; }
 .gwn [hidden] { display: none !important; }
-.gwn h4 { font: inherit; font-size: 16px; font-weight: 600; margin: 0 0 10px; color: inherit; outline-offset: 4px; }
+.gwn h4 { font: inherit; font-size: 16px; font-weight: 600; margin: 0 0 10px; color: inherit; } .gwn h4:focus { outline: none; }
 .gwn p { margin: 0 0 10px; font-size: 15px; }
 .gwn .small { font-size: 13px; opacity: .85; margin: 10px 0 0; }
 .gwn blockquote { margin: 0 0 12px; padding: 2px 0 2px 14px; border: 0; border-left: 4px solid var(--real); background: none; color: inherit; font-size: 16px; font-style: normal; }
@@ -60,29 +60,29 @@ const CSS = `
 .gwn .main { background: var(--real); border-color: var(--real); color: var(--on); font-weight: 600; padding-left: 16px; padding-right: 16px; }
 .gwn :focus-visible { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwn .bar { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0; }
-.gwn label { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; margin: 0; font-size: 14px; flex: 1 1 300px; }
-.gwn label input { flex: 1 1 130px; min-width: 0; max-width: 220px; cursor: text; }
+.gwn label { display: flex; flex-wrap: wrap; gap: 4px 10px; align-items: center; margin: 0; font-size: 14px; }
+.gwn label input { width: 200px; min-width: 0; max-width: 100%; cursor: text; }
 .gwn .head { display: flex; gap: 12px; align-items: center; margin: 0 0 10px; font-size: 14px; font-variant-numeric: tabular-nums; }
 .gwn .track { flex: 1; height: 8px; border-radius: 4px; background: var(--soft); overflow: hidden; }
 .gwn .track i { display: block; height: 100%; width: 0; background: var(--real); }
-.gwn .stage { display: grid; place-items: center; background: #808080; border-radius: 8px; padding: 20px 20px 17px; outline-offset: 3px; }
-.gwn .stage img { display: block; width: min(100%, var(--wide)); height: auto; max-width: none; margin: 0; padding: 0; border-radius: 0; background: none; filter: none; }
+.gwn .stage { display: grid; place-items: center; background: #808080; border-radius: 8px; padding: 20px; outline-offset: 3px; }
+.gwn .stage img { display: block; width: min(100%, var(--wide)); height: auto; max-width: none; margin: 0; padding: 0; border-radius: 0 !important; background: none; filter: none; }
 .gwn .sharp { image-rendering: pixelated; }
-.gwn .time { width: 100%; height: 3px; margin: 0 0 12px; overflow: hidden; } .gwn .time i { display: block; height: 100%; background: currentColor; opacity: .4; transform: scaleX(0); transform-origin: left; }
+.gwn .time { height: 4px; margin: 10px 0; border-radius: 2px; background: var(--soft); overflow: hidden; } .gwn .time i { display: block; height: 100%; background: currentColor; opacity: .4; transform: scaleX(0); transform-origin: left; }
 .gwn .say { display: grid; grid-template-columns: 1fr 1fr auto; gap: 10px; }
 .gwn .say button { min-height: 48px; font-size: 16px; font-weight: 600; } .gwn .say [data-do=undo] { font-size: 14px; font-weight: 400; }
 .gwn kbd { font: 13px ui-monospace, monospace; color: inherit; background: var(--soft); border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; margin-left: 6px; box-shadow: none; }
 .gwn table { width: 100%; margin: 0 0 12px; border: 0; border-collapse: collapse; font-size: 14px; line-height: 1.4; font-variant-numeric: tabular-nums; color: inherit; table-layout: auto; }
-.gwn tr { background: none; } .gwn th, .gwn td { padding: 6px 10px 6px 0; border: 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; background: none; color: inherit; font-weight: 400; white-space: normal; max-width: none; }
+.gwn tr { background: none; } .gwn th, .gwn td { padding: 6px 10px 6px 0; border: 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; background: none; color: inherit; font-weight: 400; max-width: none; }
 .gwn thead th { font-size: 13px; opacity: .85; } .gwn tbody th { font-weight: 600; overflow-wrap: anywhere; } .gwn td small { font-size: 13px; opacity: .85; white-space: nowrap; }
-.gwn th:last-child, .gwn td:last-child { padding-right: 0; } .gwn .plot { width: 30%; }
+.gwn th:last-child, .gwn td:last-child { padding-right: 0; } .gwn .plot { width: 24%; } .gwn td { white-space: nowrap; }
 .gwn .line { position: relative; height: 16px; background: linear-gradient(var(--line), var(--line)) center / 100% 1px no-repeat; min-width: 60px; }
 .gwn .line i { position: absolute; top: 5px; height: 6px; border-radius: 3px; background: var(--c); opacity: .45; } .gwn .line b { position: absolute; top: 2px; width: 12px; height: 12px; margin-left: -6px; border-radius: 6px; background: var(--c); }
 .gwn details { margin-top: 10px; font-size: 14px; } .gwn summary { cursor: pointer; width: max-content; max-width: 100%; }
-.gwn .all { display: grid; grid-template-columns: repeat(auto-fill, minmax(88px, 1fr)); gap: 12px 10px; margin: 10px 0 0; padding: 0; list-style: none; }
+.gwn .all { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 12px 10px; margin: 10px 0 0; padding: 0; list-style: none; }
 .gwn .all li { margin: 0; font-size: 13px; line-height: 1.3; overflow-wrap: anywhere; } .gwn .all img { display: block; width: 100%; max-width: none; height: auto; margin: 0 0 4px; padding: 0; border-radius: 4px; filter: none; }
 .gwn .spoken { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@container (max-width: 480px) { .gwn .plot { display: none; } .gwn td small { display: block; } .gwn .stage { padding: 12px 12px 9px; } }
+@container (max-width: 480px) { .gwn .plot { display: none; } .gwn td small { display: block; } .gwn .stage { padding: 12px; } }
 `;
 
 // Dark means: light text is inherited from the page, whichever site the widget stands on.
@@ -117,7 +117,7 @@ function render({ model, el }) {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Perceptual test");
   root.innerHTML = `<style>${CSS}</style>
-    <div data-part="start"><h4 ${QUIET} tabindex="-1">A perceptual test</h4><blockquote>“${escaped(question)}”</blockquote>
+    <div data-part="start"><h4>A perceptual test</h4><blockquote>“${escaped(question)}”</blockquote>
       <p data-out="plan"></p>
       <div class="bar"><label>Your name or number<input ${QUIET} type="text" maxlength="60" autocomplete="off" spellcheck="false"></label>
         <button ${QUIET} type="button" class="main" data-do="start">Start</button></div>
@@ -125,12 +125,12 @@ function render({ model, el }) {
     <div data-part="test"><div class="head"><span data-out="progress"></span>
         <div class="track" role="progressbar" aria-label="pictures judged" aria-valuemin="0" aria-valuemax="${total}"><i></i></div></div>
       <h4>${escaped(short)}</h4>
-      <div class="stage" ${QUIET} tabindex="0" role="group" aria-keyshortcuts="y n u Backspace"><img class="${sharp}" width="${width}" height="${height}" alt=""></div>
+      <div class="stage" ${QUIET} tabindex="0" role="group"><img class="${sharp}" width="${width}" height="${height}" alt=""></div>
       <div class="time" aria-hidden="true"><i></i></div>
-      <div class="say"><button ${QUIET} type="button" data-do="yes">Yes<kbd>y</kbd></button><button ${QUIET} type="button" data-do="no">No<kbd>n</kbd></button>
-        <button ${QUIET} type="button" data-do="undo">undo<kbd>u</kbd></button></div></div>
-    <div data-part="end"><h4 ${QUIET} tabindex="-1">All ${total} pictures are judged.</h4><p>Once you have seen which method made which picture, no answer can be taken back.</p>
-      <div class="bar"><button ${QUIET} type="button" class="main" data-do="open">Show the results</button><button ${QUIET} type="button" data-do="undo">undo the last answer<kbd>u</kbd></button></div></div>
+      <div class="say"><button ${QUIET} type="button" data-do="yes" aria-keyshortcuts="y">Yes<kbd aria-hidden="true">y</kbd></button><button ${QUIET} type="button" data-do="no" aria-keyshortcuts="n">No<kbd aria-hidden="true">n</kbd></button>
+        <button ${QUIET} type="button" data-do="undo" aria-keyshortcuts="u Backspace">undo<kbd aria-hidden="true">u</kbd></button></div></div>
+    <div data-part="end"><h4>All ${total} pictures are judged.</h4><p>Once you have seen which method made which picture, no answer can be taken back.</p>
+      <div class="bar"><button ${QUIET} type="button" class="main" data-do="open">Show the results</button><button ${QUIET} type="button" data-do="undo" aria-keyshortcuts="u Backspace">undo the last answer<kbd aria-hidden="true">u</kbd></button></div></div>
     <div data-part="results"></div>
     <p class="spoken" role="status" aria-live="polite"></p>`;
   el.appendChild(root);
@@ -186,7 +186,8 @@ function render({ model, el }) {
     if (now === "results") drawResults(replies);
     if (!held) return;
     // What had the focus may have gone; in the test it stays on the button that was pressed.
-    if (now === "end" || now === "results") $(`[data-part=${now}] h4`).focus();
+    if (now === "end") $("[data-do=open]").focus();
+    else if (now === "results") $("[data-part=results] h4").focus();
     else if (now === "test" && !$("[data-part=test]").contains(document.activeElement)) stage.focus();
     say({ test: `Picture ${count + 1} of ${total}`, end: `All ${total} pictures are judged.`, results: "The results." }[now] || "");
   }
@@ -206,7 +207,7 @@ function render({ model, el }) {
     });
     const each = replies.map(
       ([natural, seconds], i) =>
-        `<li><img class="${sharp}" src="${pictures[i]}" alt="${escaped(key.shown[i][0])}"><b>${natural ? "yes" : "no"}</b> · ${escaped(key.shown[i][1])} · ${seconds.toFixed(1)} s</li>`,
+        `<li><img class="${sharp}" src="${pictures[i]}" alt="${escaped(key.shown[i][0])}"><b>${natural ? "yes" : "no"}</b> · ${escaped(key.shown[i][1])} · ${seconds.toFixed(1)}\u00a0s</li>`,
     );
     $("[data-part=results]").innerHTML = `<h4 ${QUIET} tabindex="-1">How natural each method looked to you</h4>
       <table><thead><tr><th scope="col">method</th><th scope="col" class="plot" aria-hidden="true"></th><th scope="col">natural</th>${compared ? '<th scope="col">to real, points</th>' : ""}<th scope="col">pictures</th></tr></thead><tbody>${body.join("")}</tbody></table>
