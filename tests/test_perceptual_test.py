@@ -110,6 +110,16 @@ class TestReplies:
         sent(test, replies=[[True, 2.5]])  # undo
         assert len(test.answers) == 1
 
+    def test_a_busy_kernel_takes_no_answer_back(self, monkeypatch):
+        """If what has arrived were sent back, it would undo the answers given in the meantime."""
+        test, back = judge(), []
+        monkeypatch.setattr(PerceptualTest, "send_state", lambda self, key=None: back.append(key))
+        sent(test, replies=[[True, 2.5]], observer="ann")
+        sent(test, replies=[[True, 2.5], [False, 3]])
+        assert back == [] and len(test.replies) == 2
+        test.replies = []
+        assert back == ["replies"]
+
     @pytest.mark.parametrize(
         "replies",
         [

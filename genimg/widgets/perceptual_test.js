@@ -65,7 +65,7 @@ const CSS = `
 .gwn .head { display: flex; gap: 12px; align-items: center; margin: 0 0 10px; font-size: 14px; font-variant-numeric: tabular-nums; }
 .gwn .track { flex: 1; height: 8px; border-radius: 4px; background: var(--soft); overflow: hidden; }
 .gwn .track i { display: block; height: 100%; width: 0; background: var(--real); }
-.gwn .stage { display: grid; place-items: center; background: #808080; border-radius: 8px; padding: 20px; outline-offset: 3px; }
+.gwn .stage { display: grid; place-items: center; background: #808080; border-radius: 8px; padding: 20px; outline-offset: 1px; }
 .gwn .stage img { display: block; width: min(100%, var(--wide)); height: auto; max-width: none; margin: 0; padding: 0; border-radius: 0 !important; background: none; filter: none; }
 .gwn .sharp { image-rendering: pixelated; }
 .gwn .time { height: 4px; margin: 10px 0; border-radius: 2px; background: var(--soft); overflow: hidden; } .gwn .time i { display: block; height: 100%; background: currentColor; opacity: .4; transform: scaleX(0); transform-origin: left; }
@@ -75,7 +75,7 @@ const CSS = `
 .gwn table { width: 100%; margin: 0 0 12px; border: 0; border-collapse: collapse; font-size: 14px; line-height: 1.4; font-variant-numeric: tabular-nums; color: inherit; table-layout: auto; }
 .gwn tr { background: none; } .gwn th, .gwn td { padding: 6px 10px 6px 0; border: 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; background: none; color: inherit; font-weight: 400; max-width: none; }
 .gwn thead th { font-size: 13px; opacity: .85; } .gwn tbody th { font-weight: 600; overflow-wrap: anywhere; } .gwn td small { font-size: 13px; opacity: .85; white-space: nowrap; }
-.gwn th:last-child, .gwn td:last-child { padding-right: 0; } .gwn .plot { width: 24%; } .gwn td { white-space: nowrap; }
+.gwn th:last-child, .gwn td:last-child { padding-right: 0; } .gwn .plot { width: 24%; padding-right: 20px; } .gwn td { white-space: nowrap; }
 .gwn .line { position: relative; height: 16px; background: linear-gradient(var(--line), var(--line)) center / 100% 1px no-repeat; min-width: 60px; }
 .gwn .line i { position: absolute; top: 5px; height: 6px; border-radius: 3px; background: var(--c); opacity: .45; } .gwn .line b { position: absolute; top: 2px; width: 12px; height: 12px; margin-left: -6px; border-radius: 6px; background: var(--c); }
 .gwn details { margin-top: 10px; font-size: 14px; } .gwn summary { cursor: pointer; width: max-content; max-width: 100%; }
