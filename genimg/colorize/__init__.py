@@ -7,6 +7,7 @@ Source: Vitoria, Raad & Ballester 2020; the talk, part 3.
 Book: 06_chromagan.
 """
 
+from genimg.colorize.answers import Answer, read_answers, write_answers
 from genimg.colorize.classifier import (
     ClassifierStep,
     Teacher,
@@ -15,6 +16,7 @@ from genimg.colorize.classifier import (
     classifier_steps,
 )
 from genimg.colorize.inference import chroma, colorize, merge, shrink
+from genimg.colorize.naturalness import Naturalness, naturalness, observers_needed
 from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
 from genimg.colorize.pictures import Coloured, Pictures, targets, taught
 from genimg.colorize.training import ColourStep, colour_steps
@@ -22,11 +24,13 @@ from genimg.colorize.training import ColourStep, colour_steps
 __all__ = [
     "FAITHFUL",
     "IMPROVED",
+    "Answer",
     "ChromaObjective",
     "ClassifierStep",
     "ColourStep",
     "Coloured",
     "GeneratorTerms",
+    "Naturalness",
     "Pictures",
     "Teacher",
     "accuracy",
@@ -36,7 +40,11 @@ __all__ = [
     "colorize",
     "colour_steps",
     "merge",
+    "naturalness",
+    "observers_needed",
+    "read_answers",
     "shrink",
     "targets",
     "taught",
+    "write_answers",
 ]
