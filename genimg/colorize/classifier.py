@@ -1,4 +1,4 @@
-"""A small classifier of pictures: the teacher of the class branch when it sees grey, a judge of colours when it sees RGB.
+"""Classifiers of pictures: the teacher of the class branch, which sees lightness, and a judge of colours, which sees RGB.
 
 The authors' teacher is VGG16 with ImageNet's weights. Where those cannot be had, or the classes are others, a network
 trained on the data set's own labels takes its place.

@@ -31,7 +31,7 @@ from genimg.experiments import Progress
 from genimg.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
 from genimg.experiments.parts import kept
 from genimg.records import Record
-from genimg.weights import read_tensors, sha256, write_tensors
+from genimg.weights import read_tensors, write_tensors
 
 # judge_steps and teacher_steps are of 128 pictures each; test: pictures that are coloured and compared.
 SIZES: dict[str, dict[str, Any]] = {
@@ -187,11 +187,13 @@ def prepare(
     tell(f"{called}: means")
     y = colorize.taught(teacher, seen)
     ab = torch.cat([rgb_to_lab(part.float() / 255)[:, 1:].cpu() for part in seen.split(500)])
-    means = torch.stack([ab[train.labels == k].mean(0) if (train.labels == k).any() else ab.mean(0) for k in range(classes)])
+    means = torch.stack(
+        [ab[train.labels == k].mean(0) if (train.labels == k).any() else ab.mean(0) for k in range(classes)]
+    )
     shares = torch.bincount(train.labels, minlength=classes).float()
     task = Task(seen, y, means, shares / shares.sum(), shown, labels, teacher, judge, side)
     about = {
-        "train": len(train), "test": len(shown), "grey_left_out": [b - len(part) for b, part in zip(before, (train, test), strict=True)],
+        "train": len(train), "test": len(shown), "grey_left_out": [before[0] - len(train), before[1] - len(test)],
         "teacher_accuracy": round(right, 4), "side": shown.shape[-1], "seconds": seconds,
     }  # fmt: skip
     return task, about
@@ -302,10 +304,10 @@ def judged(task: Task, pictures: Tensor) -> Scores:
 
 def compared(x: Tensor, y: Tensor) -> Scores:
     """x with y, sRGB (n, 3, h, w) in [0, 1]."""
-    lab = [torch.cat([rgb_to_lab(part) for part in pictures.split(200)]) for pictures in (x, y)]
+    lab, truth = (torch.cat([rgb_to_lab(part) for part in pictures.split(200)]) for pictures in (x, y))
     found = {
         "psnr": metrics.psnr(x, y, 1),
-        "psnr-ab": metrics.chroma_psnr(*lab),
+        "psnr-ab": metrics.chroma_psnr(lab, truth),
         "ssim": metrics.ssim(x, y, 1),
         "colourfulness": metrics.colourfulness(x),
     }
@@ -359,8 +361,8 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
         f"{dropped} with a mean chroma below {GREY_BELOW:g} left out"
     )
     config = {
-        **{key: value for key, value in size.items() if key != "data"}, "steps": size["data"][name], "network_side": side,
-        "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
+        **{key: value for key, value in size.items() if key != "data"}, "steps": size["data"][name],
+        "network_side": side, "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
     }  # fmt: skip
     everything = [part for group in found.values() for part in group]
     common: dict[str, Any] = {
@@ -385,7 +387,9 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
         return Record(**{**filled, **more})
 
     made = {
-        f"chromagan-{name}-{method}-{metric}": own(method, metric, [p["found"]["scores"][metric] for p in found[method]])
+        f"chromagan-{name}-{method}-{metric}": own(
+            method, metric, [p["found"]["scores"][metric] for p in found[method]]
+        )
         for method in METHODS
         for metric in METRICS
     }
