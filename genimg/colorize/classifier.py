@@ -1,4 +1,4 @@
-"""Classifiers of pictures: the teacher of the class branch, which sees lightness, and a judge of colours, which sees RGB.
+"""Classifiers of pictures: the teacher of the class branch, which sees lightness, and a judge, which sees colours.
 
 The authors' teacher is VGG16 with ImageNet's weights. Where those cannot be had, or the classes are others, a network
 trained on the data set's own labels takes its place.

@@ -362,7 +362,8 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
     )
     config = {
         **{key: value for key, value in size.items() if key != "data"}, "steps": size["data"][name],
-        "network_side": side, "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
+        "network_side": side,
+        "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
     }  # fmt: skip
     everything = [part for group in found.values() for part in group]
     common: dict[str, Any] = {
