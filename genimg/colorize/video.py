@@ -93,4 +93,4 @@ def _frames(ab: Tensor, L: Tensor, fewest: int) -> None:
     if ab.ndim != 4 or ab.shape[1] != 2 or L.shape != (len(ab), 1, *ab.shape[2:]):
         raise UsageError(f"frames are ab (t, 2, h, w) and L (t, 1, h, w), got {tuple(ab.shape)} and {tuple(L.shape)}")
     if len(ab) < fewest:
-        raise UsageError(f"at least {fewest} frame{'s' * (fewest > 1)} are needed, got {len(ab)}")
+        raise UsageError(f"at least {fewest} frame{' is' if fewest == 1 else 's are'} needed, got {len(ab)}")
