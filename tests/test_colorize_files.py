@@ -16,8 +16,8 @@ from PIL import Image
 import genimg as gi
 from genimg import cli, zoo
 from genimg.checks import UsageError
-from genimg.color import lightness
-from genimg.colorize import chroma, clips, colorize, files, flicker, merge, steady, strips
+from genimg.color import rgb_to_lab
+from genimg.colorize import clips, colorize, files, flicker, merge, steady, strips
 
 ARGUMENTS = {"size": 32, "width": 4, "classes": 3, "upsample": "bilinear", "normalise": True}
 
@@ -481,20 +481,26 @@ def test_without_pyav_videos_are_named_with_the_remedy_and_pictures_done(model, 
     assert line.endswith("pip install 'genimg[video]'")
 
 
-def test_steady_is_the_moving_average_across_batches(G, model, tmp_path):
-    """From the files: each frame has the average of the chroma of all frames so far, whatever the batch."""
-    path = film(tmp_path / "x.mp4", [np.roll(frame, 3 * k, axis=1) for k, frame in enumerate(greys(5))])
-    read, _ = frames_of(path)
-    L = torch.cat([lightness(tensor(frame)) for frame in read])
-    m = chroma(G, L[:1])
-    for light in L[1:].split(1):
-        m = 0.8 * m + 0.2 * chroma(G, light)
-    expected = (merge(L[-1:], m)[0] * 255).round().byte().permute(1, 2, 0).numpy()
-    for batch in (1, 2, 16):
-        out = tmp_path / f"{batch}"
-        assert genimg("colorize", model, path, "--out", out, "--steady", "--batch", batch).exit_code == 0
+@pytest.mark.parametrize("batch", [1, 2, 16])
+def test_steady_averages_across_batches(model, tmp_path, monkeypatch, batch):
+    """A network that says red, a = 40, of the first frame and grey of all others: 40 · 0.8^t, or 40 and then 0."""
+    path = film(tmp_path / "x.mp4", greys(6))
+    said = []
+
+    def moody(G, small):
+        a = torch.zeros(len(torch.cat(small)), 2, 32, 32)
+        a[:, 0] = 0 if said else torch.tensor([40.0] + [0.0] * (len(a) - 1))[:, None, None]
+        said.append(len(a))
+        return a
+
+    monkeypatch.setattr(files, "_chroma", moody)
+    for options, expected in ((["--steady"], [40 * 0.8**t for t in range(6)]), ([], [40.0] + [0.0] * 5)):
+        said.clear()
+        out = tmp_path / f"out{len(options)}"
+        assert genimg("colorize", model, path, "--out", out, "--batch", batch, *options).exit_code == 0
         made, _ = frames_of(out / "x-coloured.mp4")
-        assert abs(made[-1].astype(int) - expected).mean() < 4
+        assert sum(said) == 6 and max(said) <= batch
+        assert [float(rgb_to_lab(tensor(frame))[:, 1].mean()) for frame in made] == pytest.approx(expected, abs=3)
 
 
 # Flicker, on tensors
