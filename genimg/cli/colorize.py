@@ -29,7 +29,7 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
 
     \b
     Example:
-      genimg colorize colours album/ film.mp4 --out coloured/ --steady
+      genimg colorize colours-scenes album/ film.mp4 --out coloured/ --steady
     """
     from genimg import console as show
     from genimg import data, devices, zoo
