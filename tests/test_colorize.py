@@ -125,7 +125,7 @@ def test_the_generator_wants_a_high_score_averaged_over_patches():
 
 @pytest.mark.parametrize(("penalty_of", "norm"), [("sum", 3 * 8), ("mean", 3 / 8), ("rms", 3 / 8 * 128**0.5)])
 def test_the_penalty_is_on_the_slope_along_ab_alone(penalty_of, norm):
-    """64 patches, D = 3a + 100 L: the slope of the sum has norm 3 · 8, of the mean 3 / 8; there are 128 numbers of ab."""
+    """64 patches, D = 3a + 100 L: the slope of the sum has norm 3 · 8, of the mean 3 / 8, with 128 numbers of ab."""
     ab, L = rgb(3, 8)[:, :2], rgb(3, 8)[:, 2:]
     objective = ChromaObjective(penalty=10, penalty_of=penalty_of)
     out = objective.critic_terms(lambda L, ab: 3 * ab[:, :1] + 100 * L, L, ab, ab - 0.5, gi.rng(0))
