@@ -300,6 +300,14 @@ def test_one_step_moves_both_networks_and_leaves_both_trainable():
         assert all(p.requires_grad for p in network.parameters())
 
 
+def test_the_generators_step_leaves_no_gradient_on_the_critic():
+    G, D = networks()
+    learning = []
+    D.register_forward_pre_hook(lambda module, _: learning.append(next(module.parameters()).requires_grad))
+    train((G, D), law(), steps=1)
+    assert learning == [False, True, True, True]  # judged for G; real, fake and between them for D
+
+
 def test_the_first_generator_step_does_not_see_the_critics_unless_the_critic_is_first():
     def G_after_one_step(critic_lr, critic_first):
         parts = networks()
@@ -483,9 +491,9 @@ def test_chroma_is_in_cie_units_at_the_networks_size_and_a_comes_first():
 
 
 def test_shrinking_averages_and_merging_enlarges_smoothly():
-    L = (100.0 * (torch.arange(64) % 2)).expand(1, 1, 64, 64)  # stripes of one pixel: aliasing would show 0 or 100
+    L = (100.0 * (torch.arange(64) % 4 == 0)).expand(1, 1, 64, 64)  # one line in four: aliasing would miss them all
     inner = shrink(L, 16)[..., 2:-2]
-    assert shrink(L, 16).shape == (1, 1, 16, 16) and float((inner - 50).abs().max()) < 10
+    assert shrink(L, 16).shape == (1, 1, 16, 16) and float((inner - 25).abs().max()) < 5
     assert shrink(L, 64) is L
     ab = torch.tensor([0.0, 20.0]).reshape(1, 1, 1, 2).expand(1, 2, 2, 2)
     found = rgb_to_lab(merge(torch.full((1, 1, 8, 8), 50.0), ab))[0, 1, 0]
