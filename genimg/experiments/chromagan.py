@@ -40,7 +40,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "judge_steps": 2, "teacher_steps": 2, "test": 8, "photographs": 0,
     },
     "cpu": {
-        "data": {"cifar10": 1500, "scenes": 1200}, "width": 16, "batch": 32, "lr": 1e-3, "amp": True, "judge_width": 24,
+        "data": {"cifar10": 1500, "scenes": 1200}, "width": 16, "batch": 32, "lr": 5e-4, "amp": True, "judge_width": 24,
         "judge_steps": 1200, "teacher_steps": 1500, "test": 2000, "photographs": 400,
     },
     "full": {
@@ -59,7 +59,7 @@ class Source(NamedTuple):
 
 SOURCES = {"cifar10": Source("CIFAR-10", 32), "scenes": Source("scenes", 64), "photos": Source("photographs", 32)}
 GREY_BELOW = 3.0  # mean chroma in CIE units: pictures below have no colours to learn or to compare
-OURS = dataclasses.replace(colorize.IMPROVED, penalty_of="sum")
+OURS = colorize.IMPROVED
 METHODS: dict[str, str] = {
     "grey": "grey, ab = 0",
     "mean": "one colour, the mean of the training pictures",
