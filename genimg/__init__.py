@@ -58,6 +58,8 @@ _NAMES = {
 _MODULES = (
     "anomaly",
     "checks",
+    "color",
+    "colorize",
     "data",
     "devices",
     "distributions",
@@ -73,6 +75,7 @@ _MODULES = (
     "plots",
     "poisson",
     "records",
+    "runs",
     "seeding",
     "training",
     "transport",

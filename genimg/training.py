@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genimg.checks import UsageError, at_least, positive
+from genimg.checks import at_least, positive
 from genimg.distributions import Distribution
 from genimg.history import History, load_folder
 from genimg.objectives import CriticLoss, Objective
-from genimg.weights import read_tensors, write_tensors
+from genimg.runs import Diverged as Diverged
+from genimg.runs import Guard, Run, follow
+from genimg.weights import read_tensors
 
 
 class Step(NamedTuple):
@@ -31,10 +33,6 @@ class Step(NamedTuple):
     distance: Tensor
     penalty: Tensor
     generator: Tensor
-
-
-class Diverged(RuntimeError):
-    """A loss became NaN or infinite, or the critic exploded; the networks are back in their last good state."""
 
 
 def critic_steps(
@@ -72,11 +70,11 @@ def critic_steps(
         (200, True)
     """
     optimiser = torch.optim.Adam(D.parameters(), lr=positive(lr, "lr"), betas=betas)
-    guard = _Guard({"D": D})
+    guard = Guard({"D": D})
     none = torch.tensor(math.nan)
     for step in range(1, at_least(steps, 0, "steps") + 1):
         out = _critic_update(D, optimiser, objective, real.sample(batch), fake.sample(batch), rng, autocast=None)
-        guard.check(step, out)
+        guard.check(step, _watched(out))
         yield Step(step, out.loss.detach(), out.distance, out.penalty, none)
 
 
@@ -138,11 +136,11 @@ def gan_steps(
     of_G = torch.optim.Adam(G.parameters(), lr=positive(lr, "lr"), betas=betas)
     of_D = torch.optim.Adam(D.parameters(), lr=positive(critic_lr or lr, "critic_lr"), betas=betas)
     networks = {"G": G, "D": D} | ({} if average is None else {"average": average})
-    run = _Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
+    run = Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
     at_least(checkpoint_every, 1, "checkpoint_every")
     at_least(critic_per_step, 1, "critic_per_step")
     done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
-    guard = _Guard({"G": G, "D": D})
+    guard = Guard({"G": G, "D": D})
 
     for step in range(done + 1, at_least(steps, 0, "steps") + 1):
         if decay_lr:
@@ -161,12 +159,12 @@ def gan_steps(
         of_G.step()
         D.requires_grad_(True)
         if average is not None:
-            _follow(average, G, min(average_decay, step / (step + 10)))
+            follow(average, G, min(average_decay, step / (step + 10)))
 
-        guard.check(step, out, loss)
+        guard.check(step, _watched(out, loss))
         yield Step(step, out.loss.detach(), out.distance, out.penalty, loss.detach())
         if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, out, loss, now=True)
+            guard.check(step, _watched(out, loss), now=True)
             run.save(checkpoint, step)
 
 
@@ -227,94 +225,7 @@ def _critic_update(
     return out
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, G: nn.Module, decay: float) -> None:
-    for mean, value in zip(average.state_dict().values(), G.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
-
-
-class _Guard:
-    """Looks at the losses every `every` steps (each look makes a GPU wait) and remembers the last good weights."""
-
-    every = 50
-    limit = 1e6
-
-    def __init__(self, networks: dict[str, nn.Module]) -> None:
-        self.networks = networks
-        self.keep(0)
-
-    def keep(self, step: int) -> None:
-        self.step = step
-        self.good = {
-            name: {key: value.detach().clone() for key, value in network.state_dict().items()}
-            for name, network in self.networks.items()
-        }
-
-    def check(self, step: int, out: CriticLoss, generator: Tensor | None = None, now: bool = False) -> None:
-        if step % self.every and not now:
-            return
-        seen = [out.loss.detach(), out.distance, *([] if generator is None else [generator.detach()])]
-        worst = float(torch.stack([value.float().abs() for value in seen]).max())
-        weights = (p.detach() for network in self.networks.values() for p in network.parameters())
-        if worst <= self.limit and all(bool(w.isfinite().all()) for w in weights):
-            self.keep(step)
-            return
-        for name, network in self.networks.items():
-            network.load_state_dict(self.good[name])
-        raise Diverged(
-            f"training diverged between steps {self.step} and {step} (critic loss "
-            f"{float(out.loss.detach()):.3g}, distance {float(out.distance):.3g}); "
-            f"the networks are back at step {self.step}: lower lr or raise the penalty"
-        )
-
-
-class _Run:
-    """Everything an interrupted run needs, as named tensors: networks, optimisers, generators of random numbers."""
-
-    def __init__(
-        self,
-        networks: dict[str, nn.Module],
-        optimisers: dict[str, torch.optim.Optimizer],
-        laws: dict[str, Any],
-    ) -> None:
-        self.networks, self.optimisers = networks, optimisers
-        self.rngs = {name: getattr(law, "rng", law) for name, law in laws.items()}
-
-    def save(self, path: str | Path, step: int) -> None:
-        tensors = {f"{n}/weights/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
-        for name, optimiser in self.optimisers.items():
-            for index, entry in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}/adam/{index}/{key}": torch.as_tensor(value) for key, value in entry.items()}
-        for name, rng in self.rngs.items():
-            if not isinstance(rng, torch.Generator):
-                raise UsageError(f"checkpoint: the law {name!r} has no .rng, so its state cannot be saved")
-            tensors[f"{name}/rng"] = rng.get_state()
-        write_tensors(path, tensors, {"kind": "genimg checkpoint", "step": step})
-
-    def load(self, path: str | Path) -> int:
-        tensors, about = read_tensors(path)
-        if about.get("kind") != "genimg checkpoint":
-            raise UsageError(f"{path} is not a checkpoint of genimg; move it away or give another folder")
-        try:
-            for name, network in self.networks.items():
-                network.load_state_dict(_below(tensors, f"{name}/weights/"))
-            for name, optimiser in self.optimisers.items():
-                entries: dict[int, dict[str, Tensor]] = {}
-                for key, value in _below(tensors, f"{name}/adam/").items():
-                    index, _, field = key.partition("/")
-                    entries.setdefault(int(index), {})[field] = value
-                state = optimiser.state_dict()
-                optimiser.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
-            for name, rng in self.rngs.items():
-                rng.set_state(tensors[f"{name}/rng"])
-        except (RuntimeError, KeyError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"{path} belongs to another run ({reason}); give another folder") from None
-        return int(about["step"])
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _watched(out: CriticLoss, generator: Tensor | None = None) -> dict[str, Tensor]:
+    """What tells a run that diverges."""
+    watched = {"critic loss": out.loss, "distance": out.distance}
+    return watched if generator is None else watched | {"generator loss": generator}

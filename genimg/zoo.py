@@ -27,6 +27,7 @@ FOLDER = Path(__file__).parent / "trained"
 ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
     "dcgan": networks.dcgan,
     "resnet": networks.resnet,
+    "chromagan": networks.chromagan,
 }
 
 

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genimg.checks import UsageError
-from genimg.metrics import auprc, auroc, chance, mode_coverage, mse, precision_recall, psnr, ssim
+from genimg.metrics import (
+    auprc,
+    auroc,
+    chance,
+    chroma_psnr,
+    colourfulness,
+    mode_coverage,
+    mse,
+    precision_recall,
+    psnr,
+    ssim,
+)
 
 
 @st.composite
@@ -69,6 +80,33 @@ def test_ssim_of_equal_images_is_one_and_of_negatives_negative():
     x, _ = noisy(0.0)
     assert ssim(x, x, peak=1) == pytest.approx(1)
     assert ssim(x, 1 - x, peak=1) < 0
+
+
+def test_chroma_psnr_is_blind_to_lightness_and_averages_over_images():
+    lab, truth = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.zeros(2, 3, 4, 4)
+    lab[0, 1:], lab[1, 1:] = 1.0, 10.0  # MSE 1 and 100
+    assert chroma_psnr(lab, truth) == pytest.approx(20 * math.log10(255) - 10)
+    assert chroma_psnr(lab, truth, average="mse") == pytest.approx(20 * math.log10(255) - 10 * math.log10(50.5))
+    with pytest.raises(UsageError, match="takes Lab pictures"):
+        chroma_psnr(lab[:, 1:], truth[:, 1:])
+
+
+def test_colourfulness_is_its_formula_in_numpy_and_zero_on_grey():
+    x, _ = noisy(0.0)
+    values = []
+    for r, g, b in 255 * x.double().numpy():
+        rg, yb = r - g, (r + g) / 2 - b
+        values.append(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+    assert colourfulness(x) == pytest.approx(np.mean(values))
+    assert colourfulness(x[:, :1].expand(-1, 3, -1, -1)) == 0
+    with pytest.raises(UsageError, match=r"in \[0, 1\]"):
+        colourfulness(2 * x - 1)
+
+
+def test_vivid_photographs_are_more_colourful_than_faded_ones():
+    x, _ = noisy(0.0)
+    faded = 0.5 * x + 0.5 * x.mean(1, keepdim=True)
+    assert colourfulness(faded) == pytest.approx(colourfulness(x) / 2)
 
 
 @given(scored())

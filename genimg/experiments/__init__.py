@@ -81,6 +81,7 @@ EXPERIMENTS = {
         Experiment("out-of-distribution", "one data set normal, others not, at 32 x 32: HistoryAD against ten others"),
         Experiment("digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo"),
         Experiment("faces", "WGAN-GP on CelebA at 64 x 64, with a moving average of G; weights for the zoo"),
+        Experiment("chromagan", "colour from grey: ChromaGAN, its ablation, other objectives, trivial answers"),
         Experiment("inpainting-table", "the talk's two tables of inpainting, and fills that need no generator"),
     )
 }

@@ -3,10 +3,11 @@
 In a notebook a widget is an ordinary anywidget with a live kernel behind it. Beside that view its output holds HTML
 with a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
 
-Book: 03_wasserstein_tv, 04_wgan, 05_history_ad, 07_inpainting.
+Book: 03_wasserstein_tv, 04_wgan, 05_history_ad, 06_chromagan, 07_inpainting.
 """
 
 from genimg.widgets.frames import FrameSlider as FrameSlider
 from genimg.widgets.latent_path import LatentPath as LatentPath
 from genimg.widgets.mask_painter import MaskPainter as MaskPainter
+from genimg.widgets.perceptual_test import PerceptualTest as PerceptualTest
 from genimg.widgets.two_laws import TwoLaws as TwoLaws

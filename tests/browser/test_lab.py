@@ -1,5 +1,7 @@
 """The widgets in JupyterLab: a reader paints a hole, presses the button, and a generator fills it."""
 
+import ast
+
 import nbformat
 import pytest
 
@@ -43,6 +45,10 @@ CELLS = {
 gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)""",
     "frames": 'gi.widgets.FrameSlider(images, ["a", "b", "c"], "Three digits")',
     "laws": "gi.widgets.TwoLaws()",
+    "judges": """greys = torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(4, 3, 8, 8)
+judge = gi.widgets.PerceptualTest({"real": greys[:2], "painted": greys[2:]}, names=["dog", "cat"], seed=1)
+judge""",
+    "judged": 'print([f"{row.method} {row.image} {row.natural} {row.observer}" for row in judge.answers])',
     "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
 }
 # The pixels of an <img>: row by row, the red channel.
@@ -255,6 +261,37 @@ def test_a_walk_between_two_latents(notebook, shot):
     shot(root, "path")
 
 
+def test_pictures_are_judged_with_the_keyboard(notebook, shot):
+    root = notebook.locator(".gwn")
+    root.scroll_into_view_if_needed()
+    cells = notebook.locator(".jp-Cell").count()
+    type_, press = notebook.keyboard.type, notebook.keyboard.press
+    root.get_by_label("Your name or number").focus()
+    type_("any")  # letters of a name are no answers
+    press("Tab")
+    press("Enter")
+    for key in "ynyuu":
+        press(key)
+    assert root.locator("[data-out=progress]").inner_text() == "2 of 4"
+    assert "painted" not in root.inner_html()
+    shot(root, "judge")
+    for key in ("n", "y", "Backspace", "y", "n"):
+        press(key)
+    assert root.get_attribute("data-phase") == "end"
+    root.get_by_role("button", name="Show the results").focus()
+    press("Enter")
+    assert root.locator("tbody tr").count() == 2
+    assert notebook.locator(".jp-Cell").count() == cells  # none of the letters reached the notebook
+    cell = notebook.locator(".jp-CodeCell", has_text="row.method")
+    cell.locator(".jp-InputArea-editor").click()
+    press("Control+Enter")
+    output = cell.locator(".jp-OutputArea-output", has_text="any")
+    output.wait_for()
+    said = ast.literal_eval(output.inner_text())
+    assert [row.split()[2:] for row in said] == [[yes, "any"] for yes in ("True", "False", "True", "False")]
+    assert {tuple(row.split()[:2]) for row in said} == {(m, i) for m in ("real", "painted") for i in ("dog", "cat")}
+
+
 def test_arrow_keys_reach_the_other_sliders(notebook):
     """JupyterLab has commands on the arrow keys, too."""
     frames = notebook.locator('.gwf[aria-label="Three digits"]')
@@ -274,4 +311,5 @@ def test_dark(notebook, shot):
     notebook.wait_for_function("(root) => root.classList.contains('dark')", arg=root.element_handle())
     shot(root, "painter-dark")
     shot(notebook.locator('.gwl[aria-label="Two digits"]'), "path-dark")
+    shot(notebook.locator(".gwn"), "judge-dark")
     notebook.emulate_media(color_scheme="light")

@@ -9,7 +9,8 @@ from PIL import Image
 from skimage.data import astronaut
 
 import genimg as gi
-from genimg.widgets import LatentPath, MaskPainter
+from genimg.colorize.answers import read_answers
+from genimg.widgets import LatentPath, MaskPainter, PerceptualTest
 from genimg.widgets.page import page_html
 
 CSS = (Path(__file__).parents[2] / "book" / "_static" / "genimg.css").read_text("utf-8")
@@ -43,6 +44,17 @@ def path():
     G, D = gi.zoo.load("digits")
     a, b = torch.randn(2, G.latent, generator=gi.rng(7))
     return LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """Parts of a photograph, as they are and in two wrong colours."""
+    photo = torch.from_numpy(astronaut()).permute(2, 0, 1) / 127.5 - 1
+    parts = torch.stack(
+        [photo[:, top : top + 192 : 2, left : left + 192 : 2] for top in (0, 300) for left in (96, 250)]
+    )
+    grey = parts.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return PerceptualTest({"real": parts, "without colour": grey, "red and blue swapped": parts.flip(1)}, seed=2)
 
 
 @pytest.fixture
@@ -94,6 +106,67 @@ def test_the_walk_without_scripts(show, shot, path):
     page = show(html_of(path), java_script_enabled=False)
     assert page.locator("img").count() == 2  # a film of each way
     shot(page, "page-path-without-scripts")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(400, False), (1200, True)])
+def test_the_perceptual_test_lives_in_the_page(show, shot, judge, tmp_path, width, dark):
+    page = show(html_of(judge), width, dark)
+    root = page.locator(".gwn")
+    root.wait_for()
+    look = f"{width}{'-dark' * dark}"
+    shot(page, f"page-judge-start-{look}")
+    root.get_by_label("Your name or number").fill("Ann 7")
+    root.get_by_role("button", name="Start").click()
+    for i, key in enumerate("ynyynnyuyny"):
+        assert "swapped" not in page.content() and '"real"' not in page.locator("[data-part=state]").inner_text()
+        if i == 4:
+            page.wait_for_timeout(300)  # for the look of the bar
+            shot(page, f"page-judge-{look}")
+        page.keyboard.press(key)
+    page.locator("[data-do=yes]").dblclick()  # one answer
+    assert root.locator("[data-out=progress]").inner_text() == "11 of 12"
+    page.keyboard.press("n")
+    page.keyboard.down("n")
+    page.keyboard.down("n")  # held down: one answer
+    page.keyboard.up("n")
+    shot(page, f"page-judge-end-{look}")
+    root.get_by_role("button", name="Show the results").click()
+    assert root.locator("tbody th").all_inner_texts() == ["real", "without colour", "red and blue swapped"]
+    assert page.evaluate("document.activeElement.textContent") == "How natural each method looked to you"
+    page.keyboard.press("u")  # too late
+    assert root.get_attribute("data-phase") == "results"
+    with page.expect_download() as file:
+        root.get_by_role("button", name="Download CSV").click()
+    assert file.value.suggested_filename == "naturalness-Ann-7.csv"
+    file.value.save_as(tmp_path / "answers.csv")
+    answers = read_answers(tmp_path / "answers.csv")
+    assert [answer.natural for answer in answers] == [said == "y" for said in "ynyynnynyynn"]
+    assert {answer.observer for answer in answers} == {"Ann 7"}
+    judge.replies = [(answer.natural, answer.seconds) for answer in answers]
+    assert [answer[:3] for answer in answers] == [answer[:3] for answer in judge.answers]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    root.locator("summary").click()
+    page.set_viewport_size({"width": width, "height": 1100})
+    shot(page, f"page-judge-results-{look}")
+    assert page.complaints == page.outside == []
+
+
+def test_fingers_judge_without_haste(show, judge):
+    page = show(html_of(judge), 400, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    root = page.locator(".gwn")
+    root.get_by_role("button", name="Start").tap()
+    root.locator("[data-do=yes]").tap()
+    root.locator("[data-do=no]").tap()
+    root.get_by_role("button", name="undo", exact=True).tap()
+    assert root.locator("[data-out=progress]").inner_text() == "2 of 12"
+    assert root.locator(".time i").evaluate("(bar) => bar.getAnimations().length") == 0
+    assert page.complaints == []
+
+
+def test_the_perceptual_test_without_scripts(show, shot, judge):
+    page = show(html_of(judge), java_script_enabled=False)
+    assert page.locator("img").count() == 1 and "Does this image" in page.locator("p").inner_text()
+    shot(page, "page-judge-without-scripts")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,0 +1,50 @@
+"""Colour from grey: ChromaGAN, a network that predicts chroma and says what it believes to see.
+
+The networks are `genimg.networks.chromagan`, the colours `genimg.color`. What is here: the law of training pictures,
+the three losses, the loop, and colouring at any size.
+
+Source: Vitoria, Raad & Ballester 2020; the talk, part 3.
+Book: 06_chromagan.
+"""
+
+from genimg.colorize.answers import Answer, read_answers, write_answers
+from genimg.colorize.classifier import (
+    ClassifierStep,
+    Teacher,
+    accuracy,
+    classifier,
+    classifier_steps,
+)
+from genimg.colorize.inference import chroma, colorize, merge, shrink
+from genimg.colorize.naturalness import Naturalness, naturalness, observers_needed
+from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
+from genimg.colorize.pictures import Coloured, Pictures, targets, taught
+from genimg.colorize.training import ColourStep, colour_steps
+
+__all__ = [
+    "FAITHFUL",
+    "IMPROVED",
+    "Answer",
+    "ChromaObjective",
+    "ClassifierStep",
+    "ColourStep",
+    "Coloured",
+    "GeneratorTerms",
+    "Naturalness",
+    "Pictures",
+    "Teacher",
+    "accuracy",
+    "chroma",
+    "classifier",
+    "classifier_steps",
+    "colorize",
+    "colour_steps",
+    "merge",
+    "naturalness",
+    "observers_needed",
+    "read_answers",
+    "shrink",
+    "targets",
+    "taught",
+    "write_answers",
+]

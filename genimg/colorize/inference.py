@@ -1,0 +1,95 @@
+"""Colouring pictures of any size: chroma is predicted small and joined to the lightness that was there.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from genimg.checks import UsageError, at_least
+from genimg.color import lab_to_rgb, lightness, scale_l, unscale_ab
+from genimg.colorize.pictures import in_eval
+from genimg.networks import ChromaGenerator
+
+
+def shrink(L: Tensor, size: int) -> Tensor:
+    """(n, 1, h, w) → (n, 1, size, size), antialiased; the aspect ratio is not kept, as in the authors' code.
+
+    Book: 06_chromagan.
+    """
+    if L.shape[-2:] == (size, size):
+        return L
+    return interpolate(L, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+@torch.no_grad()
+def chroma(G: ChromaGenerator, L: Tensor) -> Tensor:
+    """What G predicts, in CIE units: L (n, 1, h, w) in [0, 100] → ab (n, 2, size, size), at G's own size.
+
+    The class branch is skipped. G is run in eval mode and left in the mode it was in.
+
+    Raises:
+        UsageError: for a network that predicts bins of chroma.
+
+    Book: 06_chromagan.
+    """
+    if G.outputs != 2:
+        raise UsageError(f"this network gives {G.outputs} logits per pixel and not chroma")
+    with in_eval(G):
+        return unscale_ab(G(scale_l(shrink(L, G.size)), classes=False).ab)
+
+
+def merge(L: Tensor, ab: Tensor) -> Tensor:
+    """L (n, 1, h, w) in full with small chroma (n, 2, h', w') enlarged to it: sRGB (n, 3, h, w) in [0, 1].
+
+    The eye sees detail in L; chroma may be as coarse as in a JPEG file.
+
+    Book: 06_chromagan.
+
+    Example:
+        >>> merge(torch.full((1, 1, 4, 6), 100.0), torch.zeros(1, 2, 2, 2)).round(decimals=3).unique().tolist()
+        [1.0]
+    """
+    if ab.shape[-2:] != L.shape[-2:]:
+        ab = interpolate(ab, L.shape[-2:], mode="bilinear", align_corners=False)
+    return lab_to_rgb(torch.cat([L, ab], dim=1))
+
+
+@torch.no_grad()
+def colorize(G: ChromaGenerator, pictures: Tensor, batch: int = 16) -> Tensor:
+    """Colours for pictures of any size and aspect ratio; of coloured ones, L is taken and the colours are replaced.
+
+    Args:
+        G: from `networks.chromagan`.
+        pictures: sRGB (n, 3, h, w) or grey (n, 1, h, w), float in [0, 1].
+        batch: pictures at once.
+
+    Returns:
+        sRGB (n, 3, h, w) in [0, 1], on the pictures' device, with their L wherever the colour predicted for a pixel
+        exists at that L (else it is clipped).
+
+    Raises:
+        UsageError: other shapes or values, or as `chroma`.
+
+    Source: Vitoria, Raad & Ballester 2020, and the code published with it (chroma enlarged bilinearly). There L is
+    reduced without antialiasing.
+    Book: 06_chromagan.
+
+    Example:
+        >>> from genimg.networks import chromagan
+        >>> colorize(chromagan(size=32, width=2, classes=0, seed=0)[0], torch.rand(2, 1, 40, 25)).shape
+        torch.Size([2, 3, 40, 25])
+    """
+    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or pictures.numel() == 0:
+        raise UsageError(f"pictures to colour are (n, 1, h, w) or (n, 3, h, w), got {tuple(pictures.shape)}")
+    if not pictures.is_floating_point() or not (pictures.min() >= 0 and pictures.max() <= 1):  # also catches NaN
+        raise UsageError("pictures to colour are float in [0, 1]")
+    device = next(G.parameters()).device
+    done = []
+    for part in pictures.split(at_least(batch, 1, "batch")):
+        L = lightness(part.to(device))
+        done.append(merge(L, chroma(G, L)).to(pictures))
+    return torch.cat(done)

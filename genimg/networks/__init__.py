@@ -1,0 +1,25 @@
+"""Architectures, apart from data and objectives, one module per family. Networks own no optimiser and give raw scores.
+
+Book: 02_gan_theory (first GAN), 04_wgan, 06_chromagan, 07_inpainting.
+"""
+
+from genimg.networks.chromagan import ChromaGenerator, Colours, PatchCritic, chromagan, load_vgg16
+from genimg.networks.dcgan import Critic, Generator, dcgan
+from genimg.networks.mlp import mlp
+from genimg.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
+
+__all__ = [
+    "ChromaGenerator",
+    "Colours",
+    "Critic",
+    "Generator",
+    "PatchCritic",
+    "Residual",
+    "ResidualCritic",
+    "ResidualGenerator",
+    "chromagan",
+    "dcgan",
+    "load_vgg16",
+    "mlp",
+    "resnet",
+]

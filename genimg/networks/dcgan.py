@@ -1,0 +1,92 @@
+"""Generator and critic in the manner of DCGAN.
+
+Book: 02_gan_theory, 04_wgan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from genimg.checks import at_least
+from genimg.networks.sides import doublings
+from genimg.seeding import seeded
+
+
+class Generator(nn.Module):
+    """z (n, latent) → image (n, channels, size, size) in (−1, 1): a linear layer, then doublings of the side."""
+
+    def __init__(self, latent: int, channels: int, widths: Sequence[int], side: int) -> None:
+        super().__init__()
+        self.latent = latent
+        self.start = nn.Sequential(
+            nn.Linear(latent, widths[0] * side * side),
+            nn.Unflatten(1, (widths[0], side, side)),
+            nn.GroupNorm(8, widths[0]),
+            nn.ReLU(),
+        )
+        blocks: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            blocks += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.GroupNorm(8, outputs), nn.ReLU()]
+        self.blocks = nn.Sequential(*blocks)
+        self.end = nn.Sequential(nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.end(self.blocks(self.start(z)))
+
+
+class Critic(nn.Module):
+    """Image (n, channels, size, size) → score (n,): halvings of the side without any norm, then a linear layer."""
+
+    def __init__(self, channels: int, widths: Sequence[int], side: int) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for inputs, outputs in zip([channels, *widths], widths, strict=False):
+            blocks += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
+        self.blocks = nn.Sequential(*blocks, nn.Flatten())
+        self.end = nn.Linear(widths[-1] * side * side, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(n, d): what the linear layer at the end sees."""
+        return self.blocks(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(self.features(x)).squeeze(1)
+
+
+def dcgan(
+    latent: int = 64, size: int = 28, channels: int = 1, width: int = 32, seed: int | None = None
+) -> tuple[Generator, Critic]:
+    """Generator and critic in the manner of DCGAN, for any side that is 4 to 7 times a power of two.
+
+    Two departures, both for the gradient penalty and for what later chapters do with saved states: the critic has no
+    normalisation at all, and the generator has GroupNorm in place of BatchNorm, so that no sample depends on its batch
+    and an average of weights has no running statistics to spoil.
+
+    Args:
+        latent: dimension of z.
+        size: side of the image in pixels: 28 (7·4), 32 (4·8), 64 (4·16) …
+        channels: 1 or 3, say.
+        width: channels of the layer next to the image, doubled at each halving of the side; a multiple of 8.
+        seed: initialisation of both networks; None uses the ambient generator.
+
+    Raises:
+        UsageError: for a side that no sequence of doublings reaches, or a width that is no multiple of 8.
+
+    Source: Radford, Metz & Chintala 2016, without their BatchNorm; Gulrajani et al. 2017, section 4.
+    Book: 02_gan_theory, 04_wgan.
+
+    Example:
+        >>> import torch
+        >>> G, D = dcgan(latent=16, size=28, width=8, seed=0)
+        >>> x = G(torch.zeros(2, 16))
+        >>> x.shape, D(x).shape
+        (torch.Size([2, 1, 28, 28]), torch.Size([2]))
+    """
+    at_least(channels, 1, "channels")
+    side, halvings = doublings("dcgan", size, width)
+    widths = [width * 2**k for k in range(halvings)]
+    with seeded(seed):
+        return Generator(latent, channels, widths[::-1], side), Critic(channels, widths, side)
