@@ -1,4 +1,4 @@
-"""The built book, page by page, opened from disk by a browser that may reach nothing else: `make site`, after `make book`.
+"""The built book, page by page, from disk, in a browser that may reach nothing else: `make site`, after `make book`.
 
 A formula that stays source text, a picture that is missing or has no alternative text, a link to nowhere, a complaint
 in the console or a request to another host fails the page it is on.
