@@ -72,8 +72,8 @@ def image_grid(
             A list of n strings (n different from `columns`): one under each image.
         rows: One word or two left of each row.
         gutter: White between two images, in inches.
-        smooth: Interpolate when enlarging; else each pixel is a square of whole screen pixels. If not given: only images
-            above 48 pixels, so that digits stay pixels.
+        smooth: Interpolate when enlarging; else each pixel is a square of whole screen pixels. If not given: only
+            images above 48 pixels, so that digits stay pixels.
         ax: Draw here instead of on a new figure.
 
     Raises:
