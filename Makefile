@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint types layers unit browser notebooks clean
+.PHONY: help book test lint types layers unit browser site notebooks clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -36,7 +36,10 @@ unit: .venv/.test-installed  ## Unit tests and doctests
 	$(BIN)/pytest -n 2 --ignore=tests/browser
 
 browser: .venv/.test-installed  ## The widgets in JupyterLab and in a page, by Chromium; screenshots in build/screenshots
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest tests/browser --ignore=tests/browser/test_site.py
+
+site: .venv/.test-installed  ## The built book, page by page, by Chromium without network; after make book
+	$(BIN)/pytest tests/browser/test_site.py
 
 notebooks: .venv/.test-installed  ## Every chapter again, without network, against its stored outputs
 	@test -n "$(CHAPTERS)" || { echo "book/ holds no notebook" >&2; exit 1; }

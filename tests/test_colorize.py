@@ -1,6 +1,7 @@
 """ChromaGAN trained and used: each loss by hand, what gets a gradient, resumed runs, pictures of any size."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -72,7 +73,24 @@ class Forbidden(nn.Module):
 
 def test_the_published_constants():
     assert FAITHFUL == ChromaObjective(error=1.0, adversarial=0.1, classes=0.003, penalty=10.0, penalty_of="sum")
-    assert IMPROVED == ChromaObjective(penalty_of="mean")
+    assert IMPROVED == ChromaObjective(adversarial=0.04, penalty_of="rms")
+
+
+def test_the_improved_objective_weighs_its_terms_as_the_published_one_at_the_published_size():
+    """A linear critic that attains slope 1: what its term pulls at each number of ab, by either objective."""
+    n, patches, side = 2 * 224**2, 28**2, 8
+    ab = torch.rand(1, 2, 224, 224, generator=gi.rng(0))
+    pull = {}
+    for name, objective, slope in (("sum", FAITHFUL, n**-0.5), ("rms", IMPROVED, patches / n)):
+        fake = (ab - 0.1).requires_grad_(True)
+
+        def D(L, ab, slope=slope):
+            return slope * side**2 * nn.functional.avg_pool2d(ab, side).sum(1)
+
+        assert float(objective.critic_terms(D, ab[:, :1], ab, fake, gi.rng(1)).penalty) < 1e-6
+        (objective.adversarial * -D(None, fake).mean()).backward()
+        pull[name] = float(fake.grad.mean())
+    assert pull["rms"] == pytest.approx(pull["sum"], rel=0.02)
 
 
 def test_the_error_is_a_mean_over_pixels_channels_and_pictures():
@@ -105,9 +123,9 @@ def test_the_generator_wants_a_high_score_averaged_over_patches():
     assert float(terms.adversarial) == pytest.approx(-3) and float(terms.loss) == pytest.approx(-0.3)
 
 
-@pytest.mark.parametrize(("penalty_of", "norm"), [("sum", 3 * 8), ("mean", 3 / 8)])
+@pytest.mark.parametrize(("penalty_of", "norm"), [("sum", 3 * 8), ("mean", 3 / 8), ("rms", 3 / 8 * 128**0.5)])
 def test_the_penalty_is_on_the_slope_along_ab_alone(penalty_of, norm):
-    """64 patches, D = 3a + 100 L: the slope of the sum along ab has norm 3 · 8, that of the mean 3 / 8."""
+    """64 patches, D = 3a + 100 L: the slope of the sum has norm 3 · 8, of the mean 3 / 8, with 128 numbers of ab."""
     ab, L = rgb(3, 8)[:, :2], rgb(3, 8)[:, 2:]
     objective = ChromaObjective(penalty=10, penalty_of=penalty_of)
     out = objective.critic_terms(lambda L, ab: 3 * ab[:, :1] + 100 * L, L, ab, ab - 0.5, gi.rng(0))
@@ -268,7 +286,7 @@ def test_steps_count_from_one_and_their_terms_add_up():
     assert [s.step for s in steps] == [1, 2, 3]
     for s in steps:
         assert all(v.isfinite() and not v.requires_grad for v in s[1:])
-        assert float(s.loss) == pytest.approx(float(s.error + 0.1 * s.adversarial + 0.003 * s.classes), rel=1e-5)
+        assert float(s.loss) == pytest.approx(float(s.error + 0.04 * s.adversarial + 0.003 * s.classes), rel=1e-5)
         assert float(s.critic) == pytest.approx(float(s.penalty - s.distance), rel=1e-5, abs=1e-6)
 
 
@@ -280,6 +298,14 @@ def test_one_step_moves_both_networks_and_leaves_both_trainable():
         moved = [not torch.equal(p, old[name]) for name, p in network.named_parameters()]
         assert sum(moved) > 0.8 * len(moved)
         assert all(p.requires_grad for p in network.parameters())
+
+
+def test_the_generators_step_leaves_no_gradient_on_the_critic():
+    G, D = networks()
+    learning = []
+    D.register_forward_pre_hook(lambda module, _: learning.append(next(module.parameters()).requires_grad))
+    train((G, D), law(), steps=1)
+    assert learning == [False, True, True, True]  # judged for G; real, fake and between them for D
 
 
 def test_the_first_generator_step_does_not_see_the_critics_unless_the_critic_is_first():
@@ -318,14 +344,14 @@ def test_without_class_distribution_its_branch_is_never_run():
 
 
 def test_it_learns():
-    """Red pictures and green ones that differ in lightness: chroma gets nearer, classes get known."""
+    """Bright red and dark red: the one hue gets nearer, which class is which gets known."""
     x = torch.zeros(4, 3, 32, 32)
-    x[:2, 0], x[2:, 1] = 0.9, 0.9
+    x[:, 0] = torch.tensor([0.9, 0.9, 0.6, 0.6])[:, None, None]
     pictures = Pictures(x, targets(torch.tensor([0, 0, 1, 1]), CLASSES), gi.rng(0))
-    objective = ChromaObjective(adversarial=0.001, classes=0.1, penalty_of="mean")
+    objective = dataclasses.replace(IMPROVED, classes=0.1)
     steps = train(networks(), pictures, steps=40, objective=objective, batch=8, lr=3e-3)
     assert float(steps[-1].error) < 0.2 * float(steps[0].error)
-    assert float(steps[-1].classes) < 0.5 * float(steps[0].classes)
+    assert float(steps[-1].classes) < 0.2 * float(steps[0].classes)
 
 
 def test_same_seeds_give_the_same_bits_and_other_seeds_do_not():
@@ -389,7 +415,7 @@ def test_in_bfloat16_a_step_is_nearly_that_of_float32():
     a, b = (train(networks(), law(), steps=1, objective=IMPROVED, amp=amp, batch=32)[0] for amp in (False, True))
     for name in ("error", "adversarial", "classes", "penalty"):
         exact, rounded = getattr(a, name), getattr(b, name)
-        assert rounded.dtype == torch.float32 and float(rounded) == pytest.approx(float(exact), rel=0.05, abs=0.01)
+        assert rounded.dtype == torch.float32 and float(rounded) == pytest.approx(float(exact), rel=0.15, abs=0.02)
 
 
 def test_one_picture_is_no_batch_where_a_norm_sees_one_pixel_of_it():
@@ -465,9 +491,9 @@ def test_chroma_is_in_cie_units_at_the_networks_size_and_a_comes_first():
 
 
 def test_shrinking_averages_and_merging_enlarges_smoothly():
-    L = (100.0 * (torch.arange(64) % 2)).expand(1, 1, 64, 64)  # stripes of one pixel: aliasing would show 0 or 100
+    L = (100.0 * (torch.arange(64) % 4 == 0)).expand(1, 1, 64, 64)  # one line in four: aliasing would miss them all
     inner = shrink(L, 16)[..., 2:-2]
-    assert shrink(L, 16).shape == (1, 1, 16, 16) and float((inner - 50).abs().max()) < 10
+    assert shrink(L, 16).shape == (1, 1, 16, 16) and float((inner - 25).abs().max()) < 5
     assert shrink(L, 64) is L
     ab = torch.tensor([0.0, 20.0]).reshape(1, 1, 1, 2).expand(1, 2, 2, 2)
     found = rgb_to_lab(merge(torch.full((1, 1, 8, 8), 50.0), ab))[0, 1, 0]

@@ -36,10 +36,9 @@ def test_import_is_fast_and_light():
 
 
 def test_the_core_needs_neither_pictures_nor_widgets():
-    modules = "anomaly data distributions divergence fields history inpaint metrics networks objectives poisson records"
-    code = (
-        f"import sys, genimg\nfor name in {[*modules.split(), 'training', 'transport', 'zoo']}: getattr(genimg, name)\n"
-    )
+    modules = "anomaly color colorize data distributions divergence fields history inpaint metrics networks objectives"
+    more = ["poisson", "records", "runs", "training", "transport", "zoo"]
+    code = f"import sys, genimg\nfor name in {[*modules.split(), *more]}: getattr(genimg, name)\n"
     code += f"print(sorted(set({HEAVY}) & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 

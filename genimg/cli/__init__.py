@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from genimg.cli.base import Commands, debug_option, help_without_command
-from genimg.cli.book import build, run, score
+from genimg.cli.book import build, run, score, serve
 from genimg.cli.colorize import colorize
 from genimg.cli.detector import detect
 from genimg.cli.experiments import train
@@ -19,8 +19,8 @@ from genimg.cli.weights import zoo
 @debug_option
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Generative methods for inverse problems in imaging: run the book, build its pages, train, detect, inpaint,
-    colorize, score.
+    """Generative methods for inverse problems in imaging: run the book, build and serve its pages, train, detect,
+    inpaint, colorize, score.
 
     \b
     Example:
@@ -29,5 +29,5 @@ def main(ctx: click.Context) -> None:
     help_without_command(ctx)
 
 
-for command in (run, build, score, train, detect, inpaint, colorize, zoo, data):
+for command in (run, build, serve, score, train, detect, inpaint, colorize, zoo, data):
     main.add_command(command)

@@ -40,7 +40,7 @@ class Pictures:
         rng: generator on the pictures' device.
         flips: mirrors each draw with probability 1/2. The authors do not.
         in_order: takes the rows one after the other and starts again after the last, as the authors do (they do not
-            shuffle); `position` says which row is next.
+            shuffle); `position` says which row is next. A data set sorted by class then gives batches of one class.
 
     Raises:
         UsageError: no pictures, other shapes or types, a y that does not fit.

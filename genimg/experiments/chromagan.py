@@ -33,19 +33,26 @@ from genimg.experiments.parts import kept
 from genimg.records import Record
 from genimg.weights import read_tensors, write_tensors
 
-# judge_steps and teacher_steps are of 128 pictures each; test: pictures that are coloured and compared.
+# data: updates of each colouring network, of the teacher and of the judge, the last two with 128 pictures each.
+# test: pictures that are coloured and compared.
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
-        "data": {"photos": 3}, "width": 4, "batch": 4, "lr": 1e-3, "amp": False, "judge_width": 4,
-        "judge_steps": 2, "teacher_steps": 2, "test": 8, "photographs": 0,
+        "data": {"photos": {"steps": 3, "teacher": 2, "judge": 2}},
+        "width": 4, "batch": 4, "lr": 1e-3, "amp": False, "judge_width": 4, "test": 8, "photographs": 0,
     },
     "cpu": {
-        "data": {"cifar10": 1500, "scenes": 1200}, "width": 16, "batch": 32, "lr": 1e-3, "amp": True, "judge_width": 24,
-        "judge_steps": 1200, "teacher_steps": 1500, "test": 2000, "photographs": 400,
+        "data": {
+            "cifar10": {"steps": 1500, "teacher": 1500, "judge": 1200},
+            "scenes": {"steps": 800, "teacher": 400, "judge": 300},
+        },
+        "width": 16, "batch": 32, "lr": 5e-4, "amp": True, "judge_width": 24, "test": 2000, "photographs": 400,
     },
     "full": {
-        "data": {"cifar10": 100_000, "scenes": 100_000}, "width": 64, "batch": 32, "lr": 2e-4, "amp": True,
-        "judge_width": 64, "judge_steps": 20_000, "teacher_steps": 20_000, "test": 10_000, "photographs": 400,
+        "data": {
+            "cifar10": {"steps": 100_000, "teacher": 20_000, "judge": 20_000},
+            "scenes": {"steps": 100_000, "teacher": 20_000, "judge": 20_000},
+        },
+        "width": 64, "batch": 32, "lr": 2e-4, "amp": True, "judge_width": 64, "test": 10_000, "photographs": 400,
     },
 }  # fmt: skip
 
@@ -59,7 +66,7 @@ class Source(NamedTuple):
 
 SOURCES = {"cifar10": Source("CIFAR-10", 32), "scenes": Source("scenes", 64), "photos": Source("photographs", 32)}
 GREY_BELOW = 3.0  # mean chroma in CIE units: pictures below have no colours to learn or to compare
-OURS = dataclasses.replace(colorize.IMPROVED, penalty_of="sum")
+OURS = colorize.IMPROVED
 METHODS: dict[str, str] = {
     "grey": "grey, ab = 0",
     "mean": "one colour, the mean of the training pictures",
@@ -143,7 +150,8 @@ def measure(
     """What was found, by seed and method, each part from its file if that is there; `about`: the shared networks."""
     size, called = SIZES[profile], SOURCES[name].called
     task, about = prepare(name, profile, device, folder, tell)
-    settings = {"size": size, "objective": dataclasses.asdict(OURS)}
+    constants = {**size, "data": size["data"][name]}
+    settings = {"size": constants, "objective": dataclasses.asdict(OURS)}
     parts: dict[str, Any] = {"about": about, REFERENCE: judged(task, task.shown)}
     for seed in seeds:
         for method in METHODS:
@@ -173,14 +181,14 @@ def prepare(
     G, _ = networks.chromagan(side, size["width"], 0, normalise=True)
     teacher = colorize.Teacher(G, classes, seeding.child(0, f"teacher {name}"))
     L = torch.cat([scale_l(lightness(part.float() / 255)) for part in seen.split(500)])
-    steps = {"steps": size["teacher_steps"], "lr": 1e-3, "amp": size["amp"]}
+    steps = {"steps": size["data"][name]["teacher"], "lr": 1e-3, "amp": size["amp"]}
     seconds = trained(teacher, L, train.labels, f"teacher {name}", folder / "teacher.safetensors", device, **steps)
     grey_L = torch.cat([scale_l(lightness(seen_by(part, side))) for part in shown.to(device).split(500)])
     right = colorize.accuracy(teacher, grey_L, labels.to(device))
 
     tell(f"{called}: judge")
     judge = colorize.classifier(3, classes, size["judge_width"], seeding.child(0, f"judge {name}"))
-    steps = {"steps": size["judge_steps"], "lr": 3e-3, "amp": size["amp"]}
+    steps = {"steps": size["data"][name]["judge"], "lr": 3e-3, "amp": size["amp"]}
     x = seen.float() / 127.5 - 1
     seconds += trained(judge, x, train.labels, f"judge {name}", folder / "judge.safetensors", device, **steps)
 
@@ -253,7 +261,7 @@ def fit(
     arguments = {**arguments_of(task, method, size["width"]), **outputs}
     G, D = networks.chromagan(**arguments, seed=seeding.child(seed, "networks"))
     G, D = (net.to(device, memory_format=torch.channels_last) for net in (task.teacher.start(G), D))  # type: ignore[call-overload]
-    common = {"steps": size["data"][name], "batch": size["batch"], "lr": size["lr"], "amp": size["amp"]}
+    common = {"steps": size["data"][name]["steps"], "batch": size["batch"], "lr": size["lr"], "amp": size["amp"]}
     steps: Iterable[Any]
     if method == "pix2pix":
         steps = pix2pix_steps(G, D, pictures, **common)
@@ -339,7 +347,7 @@ def recipe(name: str, profile: str, seed: int, device: torch.device, task: Task)
     size = SIZES[profile]
     return {
         "data": f"{name} train at {task.size} x {task.size}, {len(task.seen)} pictures with colours, flipped at random",
-        "steps": size["data"][name],
+        "steps": size["data"][name]["steps"],
         "seed": seed,
         "objective": "mean squared error of ab, WGAN-GP on ab given L (0.1), KL to the teacher (0.003)",
         "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0.5, 0.999), batch {size['batch']}, "
@@ -361,8 +369,7 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
         f"{dropped} with a mean chroma below {GREY_BELOW:g} left out"
     )
     config = {
-        **{key: value for key, value in size.items() if key != "data"}, "steps": size["data"][name],
-        "network_side": side,
+        **{key: value for key, value in size.items() if key != "data"}, **size["data"][name], "network_side": side,
         "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
     }  # fmt: skip
     everything = [part for group in found.values() for part in group]

@@ -72,7 +72,8 @@ def image_grid(
             A list of n strings (n different from `columns`): one under each image.
         rows: One word or two left of each row.
         gutter: White between two images, in inches.
-        smooth: Interpolate when enlarging. If not given: only images above 48 pixels, so that digits stay pixels.
+        smooth: Interpolate when enlarging; else each pixel is a square of whole screen pixels. If not given: only
+            images above 48 pixels, so that digits stay pixels.
         ax: Draw here instead of on a new figure.
 
     Raises:
@@ -100,14 +101,14 @@ def image_grid(
     # A lone digit should not fill the page, but what is written at an image needs its width.
     written = max((len(text) for text in [*(above or ()), *(below or ())]), default=0)
     cell_w = min(cell_w, max(12 * w, round(0.085 * written * _DENSITY)))
-    if cell_w >= 2 * w and w <= 48:
+    if smooth is None:
+        smooth = w > 48
+    if cell_w >= 2 * w and not smooth:
         cell_w -= cell_w % w
     cell_h = max(1, round(cell_w * h / w))
     gap, under = round(gutter * _DENSITY), (0 if below is None else round(0.24 * _DENSITY))
     size = (count * (cell_h + under + gap) - gap, columns * (cell_w + gap) - gap)
     sheet = np.full((*size, 3), 255, "uint8")
-    if smooth is None:
-        smooth = w > 48
     filter_ = Image.Resampling.LANCZOS if smooth or cell_w < w else Image.Resampling.NEAREST
     corners = []
     for i, cell in enumerate(cells):

@@ -1,0 +1,93 @@
+"""The built book, page by page, from disk, in a browser that may reach nothing else: `make site`, after `make book`.
+
+A formula that stays source text, a picture that is missing or has no alternative text, a link to nowhere, a complaint
+in the console, a request to another host or a serious finding of axe-core fails the page it is on.
+"""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
+PAGES = sorted(path for path in SITE.rglob("*.html") if not {"_static", "_sources"} & set(path.parts))
+
+
+@pytest.fixture(scope="module")
+def anchors():
+    """Page → its ids, each page read once."""
+    return {path.resolve(): {tag["id"] for tag in _parsed(path).find_all(id=True)} for path in PAGES}
+
+
+def _parsed(path):
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+def test_there_is_a_book():
+    names = {path.stem for path in PAGES}
+    assert {path.stem for path in (ROOT / "book").glob("*.ipynb")} <= names, "make book comes first"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_stands_alone(path, watched, shot):
+    page = watched(viewport={"width": 1280, "height": 1000})
+    page.goto(path.as_uri(), wait_until="load")
+    page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
+    formulas = page.evaluate(
+        """() => ({
+            written: document.querySelectorAll("main .math").length,
+            typeset: document.querySelectorAll("main .math mjx-container").length,
+            wrong: [...document.querySelectorAll("mjx-merror")].map((e) => e.textContent),
+        })"""
+    )
+    assert formulas["wrong"] == [] and formulas["typeset"] >= formulas["written"]
+    page.evaluate("document.querySelectorAll('img').forEach((image) => image.loading = 'eager')")
+    pictures = page.evaluate(
+        """async () => {
+            const images = [...document.images];
+            await Promise.all(images.map((image) => image.decode().catch(() => {})));
+            return images.map((image) => [image.src.slice(0, 200), image.naturalWidth, image.hasAttribute("alt")]);
+        }"""
+    )
+    assert [source for source, width, _ in pictures if not width] == []
+    assert [source for source, _, described in pictures if not described] == []
+    assert page.complaints == [] and page.outside == []
+    shot(page, f"site-{path.stem}")
+    assert _barriers(page) == []
+
+
+def _barriers(page):
+    """What axe-core finds serious or critical; but the roles of a bibliography, which docutils writes."""
+    return [
+        f"{found['id']}: {node['target']} {node['failureSummary']}"
+        for found in Axe().run(page).response["violations"]
+        for node in found["nodes"]
+        if found["impact"] in ("serious", "critical") and node["target"] != [".citation-list"]
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path.stem[0].isdigit()], ids=lambda path: path.stem)
+def test_a_dark_page_is_legible(path, watched, shot):
+    page = watched(viewport={"width": 400, "height": 900}, color_scheme="dark")
+    page.goto(path.as_uri(), wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400  # nothing makes a phone scroll sideways
+    shot(page, f"site-{path.stem}-dark")
+    assert _barriers(page) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_link_leads_nowhere(path, anchors):
+    dead = []
+    for link in _parsed(path).find_all("a", href=True):
+        parts = urlsplit(link["href"])
+        if parts.scheme or parts.netloc:
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+        known = target.is_file() and (not parts.fragment or target not in anchors or parts.fragment in anchors[target])
+        if not known and link["href"] not in ("#", "javascript:void(0);"):
+            dead.append(link["href"])
+    assert dead == []
