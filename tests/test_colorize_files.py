@@ -17,7 +17,7 @@ import genimg as gi
 from genimg import cli, zoo
 from genimg.checks import UsageError
 from genimg.color import rgb_to_lab
-from genimg.colorize import clips, colorize, files, flicker, merge, steady, strips
+from genimg.colorize import clips, colorize, files, flicker, merge, photographs, steady, strips
 
 ARGUMENTS = {"size": 32, "width": 4, "classes": 3, "upsample": "bilinear", "normalise": True}
 
@@ -154,7 +154,7 @@ def test_a_picture_of_many_strips_and_batches_cut_short_change_nothing(folder, G
         return [seen(tmp_path / name / result) for result in RESULTS]
 
     whole = made("whole")
-    monkeypatch.setattr(files, "STRIP", 40)
+    monkeypatch.setattr(photographs, "STRIP", 40)
     monkeypatch.setattr(files, "HELD", 1000)
     assert all(close(a, b) for a, b in zip(whole, made("parts"), strict=True))
     sizes = [folder / "a.png", folder / "palette.gif", folder / "grey.jpg", folder / "no.png", folder / "sub" / "a.png"]
@@ -191,8 +191,7 @@ def test_sixteen_bits_of_grey_are_all_read_and_eight_of_colour(model, G, tmp_pat
     for name in ("grey-coloured.png", "grey-coloured-2.png", "pgm-coloured.png"):
         assert close(seen(tmp_path / "out" / name), expected)
     assert close(seen(tmp_path / "out" / "colour-coloured.png"), given(G, pixels(3)))
-    ready = files._read(place / "grey.png", 32)
-    assert len(ready.L.unique()) > 400
+    assert len(photographs.read(place / "grey.png").L.unique()) > 400
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -287,7 +286,7 @@ def test_a_failed_or_interrupted_write_leaves_no_rubbish(folder, model, tmp_path
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, "replace", interrupted)
+    monkeypatch.setattr(photographs.os, "replace", interrupted)
     assert genimg("colorize", model, folder / "grey.jpg", "--out", out).exit_code == 130
     assert below(out) == ["grey-coloured.png"] and (out / "grey-coloured.png").read_bytes() == old
 
@@ -488,7 +487,7 @@ def test_steady_averages_across_batches(model, tmp_path, monkeypatch, batch):
     said = []
 
     def moody(G, small):
-        a = torch.zeros(len(torch.cat(small)), 2, 32, 32)
+        a = torch.zeros(len(small), 2, 32, 32)
         a[:, 0] = 0 if said else torch.tensor([40.0] + [0.0] * (len(a) - 1))[:, None, None]
         said.append(len(a))
         return a

@@ -1,38 +1,30 @@
 """Picture and video files in, coloured ones out, a batch at a time; no file that was given is ever changed.
 
-Of a picture, L is read at the depth that Pillow gives, 16 bits of a grey one and 8 of any other, and the result is
-always 8 bits a channel; of one that moves (GIF, WebP) the first frame. Alpha stays; colour profiles are not looked at.
-
 Book: 06_chromagan.
 """
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from genimg.checks import UsageError, at_least
-from genimg.color import lightness
-from genimg.colorize import clips
-from genimg.colorize.inference import chroma, shrink, strips
+from genimg.colorize import clips, photographs
+from genimg.colorize.inference import chroma, shrink
+from genimg.colorize.photographs import Photograph, joined, light
 from genimg.colorize.video import Steadied, steady
 from genimg.data.raw import BROKEN
 from genimg.data.stream import free_names, pictures_below, printable
 from genimg.networks import ChromaGenerator
 
 HELD = 2**26  # pixels in memory at once, 64 million, if no single picture has more
-STRIP = 2**20  # pixels whose float colours are in memory, per thread
 
 
 class Working(NamedTuple):
@@ -56,13 +48,6 @@ class Unusable(NamedTuple):
 
     path: Path
     reason: str
-
-
-class _Ready(NamedTuple):
-    path: Path
-    L: Tensor  # (1, 1, h, w) in [0, 100]
-    small: Tensor  # (1, 1, size, size)
-    alpha: Image.Image | None
 
 
 def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = ()) -> dict[Path, Path]:
@@ -145,45 +130,60 @@ def colorize_files(
             if _moves(path):
                 try:
                     yield from _film(G, path, where[path], pool, batch, keep_chroma)
-                except UsageError as error:
-                    yield Unusable(path, str(error))
-                except (*BROKEN, MemoryError) as error:
-                    yield Unusable(path, _reason(error))
+                except (UsageError, *BROKEN, MemoryError) as error:
+                    yield Unusable(path, str(error) or type(error).__name__)
 
 
 def _album(
     G: ChromaGenerator, paths: list[Path], where: dict[Path, Path], pool: ThreadPoolExecutor
 ) -> Iterator[Finished | Unusable]:
     """One batch of pictures; a function of its own, so that none is held when the next is read."""
-    ready: list[_Ready] = []
-    for item in pool.map(lambda path: _read(path, G.size), paths):
+    read: list[tuple[Path, Photograph, Tensor]] = []
+    for item in pool.map(lambda path: _opened(path, G.size), paths):
         if isinstance(item, Unusable):
             yield item
         else:
-            ready.append(item)
-    if ready:
-        ab = _chroma(G, [item.small for item in ready])
-        yield from pool.map(_write, ready, ab.split(1), [where[item.path] for item in ready])
+            read.append(item)
+    if read:
+        done, pictures, small = zip(*read, strict=True)
+        ab = _chroma(G, torch.cat(small))
+        yield from pool.map(_closed, done, pictures, ab.split(1), [where[path] for path in done])
+
+
+def _opened(path: Path, size: int) -> tuple[Path, Photograph, Tensor] | Unusable:
+    try:
+        photograph = photographs.read(path)
+        return path, photograph, shrink(photograph.L, size)
+    except (UsageError, MemoryError) as error:
+        return Unusable(path, str(error) or "is larger than the memory")
+
+
+def _closed(path: Path, photograph: Photograph, ab: Tensor, target: Path) -> Finished | Unusable:
+    try:
+        photographs.write(photograph, ab, target)
+        return Finished(path, target, "")
+    except (UsageError, MemoryError) as error:
+        return Unusable(path, str(error) or "is larger than the memory")
 
 
 def _film(
     G: ChromaGenerator, path: Path, target: Path, pool: ThreadPoolExecutor, batch: int, keep: float
 ) -> Iterator[Working | Finished]:
-    _regular(path)
+    photographs.regular(path)
     what = f"frames of {printable(path)}"
-    with clips.reading(path) as clip, _beside(target) as part:
+    with clips.reading(path) as clip, photographs.beside(target) as part:
         state: Steadied | None = None
         done, shape = 0, (0, 0)
         yield Working(what, 0, max(clip.count, 1))
         with clips.writing(part, clip) as write:
             for frames in _chunks(clip.frames(), batch):
-                lights = list(pool.map(lambda frame: _lightness(frame.pixels, frame.pixels.shape[:2]), frames))
+                lights = list(pool.map(lambda frame: light(frame.pixels), frames))
                 small = torch.cat([shrink(L, G.size) for L in lights])
-                ab = _chroma(G, [small])
+                ab = _chroma(G, small)
                 if keep:
                     state = steady(ab, small, keep, before=state)
                     ab = state.ab
-                for frame, pixels in zip(frames, pool.map(_coloured, lights, ab.split(1)), strict=True):
+                for frame, pixels in zip(frames, pool.map(joined, lights, ab.split(1)), strict=True):
                     write(clips.Frame(pixels, frame.time))
                 done, shape = done + len(frames), frames[0].pixels.shape[:2]
                 yield Working(what, done, max(done, clip.count))
@@ -210,7 +210,7 @@ def _batches(paths: Sequence[Path], batch: int) -> Iterator[list[Path]]:
     held = 0
     for path in paths:
         try:
-            _regular(path)
+            photographs.regular(path)
             with Image.open(path) as picture:
                 pixels = picture.width * picture.height
         except BROKEN:  # also a `UsageError`; the file is named when it is read
@@ -224,108 +224,12 @@ def _batches(paths: Sequence[Path], batch: int) -> Iterator[list[Path]]:
         yield some
 
 
-def _read(path: Path, size: int) -> _Ready | Unusable:
-    try:
-        _regular(path)
-        with Image.open(path) as file:
-            white, alpha = _white(file), None
-            file.load()
-        picture: Image.Image = file
-        ImageOps.exif_transpose(picture, in_place=True)
-        if white == 255 and picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            alpha = picture.getchannel("A")
-        if white == 255 and picture.mode not in ("L", "RGB"):
-            picture = picture.convert("L" if picture.mode == "1" else "RGB")
-        L = _lightness(picture, (picture.height, picture.width), white)
-        return _Ready(path, L, shrink(L, size), alpha)
-    except UsageError as error:
-        return Unusable(path, str(error))
-    except (*BROKEN, MemoryError) as error:
-        return Unusable(path, _reason(error))
-
-
-def _white(picture: Image.Image) -> int:
-    """The number that means white."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
-        return 65535
-    if picture.mode.startswith(("I", "F")):
-        raise UsageError(f"has 32 bits a channel ({picture.mode}), of which nobody says what is white")
-    return 255
-
-
-def _lightness(source: Image.Image | NDArray[np.uint8], shape: tuple[int, ...], white: int = 255) -> Tensor:
-    """L (1, 1, h, w) of a picture, grey or RGB, or of a frame; its other floats are made for a few rows at a time."""
-    h, w = shape
-    L = torch.empty(1, 1, h, w)
-    step = max(1, STRIP // w)
-    for top in range(0, h, step):
-        stop = min(top + step, h)
-        if isinstance(source, Image.Image):
-            rows = np.asarray(source.crop((0, top, w, stop)))
-        else:
-            rows = source[top:stop]
-        x = torch.from_numpy(rows.astype(np.float32)).reshape(1, stop - top, w, -1).permute(0, 3, 1, 2)
-        L[:, :, top:stop] = lightness(x / white)
-    return L
-
-
-def _chroma(G: ChromaGenerator, small: list[Tensor]) -> Tensor:
-    return chroma(G, torch.cat(small).to(next(G.parameters()).device)).cpu()
-
-
-def _coloured(L: Tensor, ab: Tensor) -> NDArray[np.uint8]:
-    """Bytes (h, w, 3)."""
-    return np.concatenate([_bytes(strip) for strip in strips(L, ab, STRIP)])
-
-
-def _bytes(strip: Tensor) -> NDArray[np.uint8]:
-    return (strip[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-
-
-def _write(item: _Ready, ab: Tensor, target: Path) -> Finished | Unusable:
-    try:
-        whole, top = Image.new("RGB", (item.L.shape[3], item.L.shape[2])), 0
-        for strip in strips(item.L, ab, STRIP):
-            whole.paste(Image.fromarray(_bytes(strip)), (0, top))
-            top += strip.shape[2]
-        if item.alpha is not None:
-            whole.putalpha(item.alpha)
-        with _beside(target) as part:
-            whole.save(part, "PNG", compress_level=1)  # six times as fast as 6, and a sixth larger
-        return Finished(item.path, target, "")
-    except UsageError as error:
-        return Unusable(item.path, str(error))
-    except MemoryError as error:
-        return Unusable(item.path, _reason(error))
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A name beside the target, which takes its place when the block ends well."""
-    part = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        os.replace(part, target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written ({error.strerror or error})") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _regular(path: Path) -> None:
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise UsageError("is no regular file" if path.exists() else "does not exist")
-    if not path.stat().st_size:
-        raise UsageError("is empty")
+def _chroma(G: ChromaGenerator, small: Tensor) -> Tensor:
+    return chroma(G, small.to(next(G.parameters()).device)).cpu()
 
 
 def _moves(path: Path) -> bool:
     return path.suffix.lower() in clips.ENDINGS
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _cores() -> int:

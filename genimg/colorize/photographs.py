@@ -1,0 +1,160 @@
+"""Picture files as lightness, and lightness with small chroma as picture files, in little memory.
+
+L is read at the depth that Pillow gives, 16 bits of a grey picture and 8 of any other, and what is written has 8 bits a
+channel. Of a picture that moves (GIF, WebP) the first frame counts. Alpha stays; colour profiles are not looked at.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from genimg.checks import UsageError
+from genimg.color import lightness
+from genimg.colorize.inference import strips
+from genimg.data.raw import BROKEN
+
+STRIP = 2**20  # pixels whose float colours are in memory, per thread
+
+
+class Photograph(NamedTuple):
+    """L (1, 1, h, w) in [0, 100] of an upright picture, and its alpha, if it has any."""
+
+    L: Tensor
+    alpha: Image.Image | None
+
+
+def read(path: Path) -> Photograph:
+    """The picture in a file, turned as its EXIF data says.
+
+    Raises:
+        UsageError: no file, an empty or damaged one, none that Pillow knows, or 32 bits a channel.
+
+    Book: 06_chromagan.
+    """
+    regular(path)
+    try:
+        with Image.open(path) as file:
+            white = _white(file)
+            file.load()
+        ImageOps.exif_transpose(file, in_place=True)
+        return _photograph(file, white)
+    except UsageError:
+        raise
+    except BROKEN as error:
+        raise UsageError((str(error) or type(error).__name__).splitlines()[0]) from None
+
+
+def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
+    """L with small chroma (1, 2, h', w'), enlarged, as a PNG; it is there when it is complete.
+
+    Raises:
+        UsageError: a target that cannot be written.
+
+    Book: 06_chromagan.
+    """
+    L, alpha = photograph
+    whole, top = Image.new("RGB", (L.shape[3], L.shape[2])), 0
+    for strip in strips(L, ab, STRIP):
+        whole.paste(Image.fromarray(_bytes(strip)), (0, top))
+        top += strip.shape[2]
+    if alpha is not None:
+        whole.putalpha(alpha)
+    with beside(target) as part:
+        whole.save(part, "PNG", compress_level=1)  # six times as fast as 6, and a sixth larger
+
+
+def joined(L: Tensor, ab: Tensor) -> NDArray[np.uint8]:
+    """L (1, 1, h, w) with small chroma (1, 2, h', w'), enlarged, as bytes (h, w, 3).
+
+    Book: 06_chromagan.
+
+    Example:
+        >>> joined(torch.full((1, 1, 2, 1), 100.0), torch.zeros(1, 2, 1, 1)).tolist()
+        [[[255, 255, 255]], [[255, 255, 255]]]
+    """
+    return np.concatenate([_bytes(strip) for strip in strips(L, ab, STRIP)])
+
+
+def light(source: Image.Image | NDArray[np.uint8], white: int = 255) -> Tensor:
+    """L (1, 1, h, w) of a picture, grey or RGB, or of bytes (h, w, 3); other floats are made for a few rows at a time.
+
+    Book: 06_chromagan.
+
+    Example:
+        >>> light(Image.new("L", (2, 1), 255)).round(decimals=3).tolist()
+        [[[[100.0, 100.0]]]]
+    """
+    w, h = source.size if isinstance(source, Image.Image) else (source.shape[1], source.shape[0])
+    L = torch.empty(1, 1, h, w)
+    step = max(1, STRIP // w)
+    for top in range(0, h, step):
+        stop = min(top + step, h)
+        rows = np.asarray(source.crop((0, top, w, stop))) if isinstance(source, Image.Image) else source[top:stop]
+        x = torch.from_numpy(rows.astype(np.float32)).reshape(1, stop - top, w, -1).permute(0, 3, 1, 2)
+        L[:, :, top:stop] = lightness(x / white)
+    return L
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A name beside the target, which takes its place when the block ends well.
+
+    Raises:
+        UsageError: what the system says of either, also from within the block.
+    """
+    part = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        os.replace(part, target)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written ({error.strerror or error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def regular(path: Path) -> None:
+    """Nothing, if that is a file with something in it: reading a pipe would wait for ever.
+
+    Raises:
+        UsageError: if not.
+    """
+    if not path.is_file():
+        raise UsageError("is no regular file" if path.exists() else "does not exist")
+    if not path.stat().st_size:
+        raise UsageError("is empty")
+
+
+def _photograph(picture: Image.Image, white: int) -> Photograph:
+    alpha = None
+    if white == 255 and picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A")
+    if white == 255 and picture.mode not in ("L", "RGB"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    return Photograph(light(picture, white), alpha)
+
+
+def _white(picture: Image.Image) -> int:
+    """The number that means white."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+        return 65535
+    if picture.mode.startswith(("I", "F")):
+        raise UsageError(f"has 32 bits a channel ({picture.mode}), of which nobody says what is white")
+    return 255
+
+
+def _bytes(strip: Tensor) -> NDArray[np.uint8]:
+    return (strip[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
