@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from genimg import notebooks
@@ -19,6 +20,7 @@ from genimg.checks import UsageError
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+MATHJAX = ("tex-chtml.js", "a11y", "input", "output", "ui")  # what pages may ask for; of 24 MB the rest is other builds
 
 
 def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
@@ -109,7 +111,29 @@ def build(root: Path, site: Path, out: Path) -> Path:
     index = html / "index.html"
     if not index.is_file():
         raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
+    _slim(html / "_static" / "mathjax")
     return index
+
+
+def _slim(mathjax: Path) -> None:
+    """Leaves of MathJax what the pages use."""
+    for path in mathjax.iterdir() if mathjax.is_dir() else ():
+        if path.name not in MATHJAX:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def bundle(html: Path, file: Path) -> Path:
+    """One zip of the site with a folder `genimg-book` in it, to hand out: its index.html opens without a server.
+
+    Returns:
+        `file`, which is there whole or not at all.
+    """
+    part = file.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(html.rglob("*")):
+            archive.write(path, Path("genimg-book") / path.relative_to(html))
+    part.replace(file)
+    return file
 
 
 def default_executed(root: Path) -> Path | None:

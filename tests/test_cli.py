@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import click
 import pytest
@@ -286,3 +287,21 @@ def test_data_list_and_pack(tmp_path, monkeypatch):
 def test_data_fetch_names_what_it_cannot_get():
     result = genimg("data", "fetch", "no_such_set")
     assert result.exit_code == 1 and "'no_such_set' is unknown" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_serve_gives_the_built_book_to_this_machine_and_ends_quietly(tmp_path):
+    (tmp_path / "index.html").write_text("<p>the book</p>")
+    program = "from genimg.cli import main; main()"
+    command = [sys.executable, "-u", "-c", program, "serve", "--port", "0", "--no-browser", "--site", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        assert b"the book" in urllib.request.urlopen(address, timeout=20).read()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_serve_without_a_book_says_how_to_build_one(tmp_path):
+    result = genimg("serve", "--site", str(tmp_path), "--no-browser")
+    assert result.exit_code == 1 and "holds no book; build it first: make book" in result.stderr

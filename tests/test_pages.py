@@ -1,4 +1,5 @@
 import json
+import zipfile
 
 import nbformat
 import pytest
@@ -95,3 +96,16 @@ def test_pages_are_built_and_a_warning_is_an_error(book):
     (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
     with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):
         pages.build(book, book / "build" / "site", book)
+
+
+def test_the_bundle_is_the_site_in_one_folder(tmp_path):
+    html = tmp_path / "html"
+    (html / "book").mkdir(parents=True)
+    (html / "index.html").write_text("<p>one</p>")
+    (html / "book" / "a.html").write_text("<p>two</p>")
+    archive = pages.bundle(html, tmp_path / "genimg-book.zip")
+    with zipfile.ZipFile(archive) as opened:
+        files = {name for name in opened.namelist() if not name.endswith("/")}
+        assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
+        assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]

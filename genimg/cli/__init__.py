@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from genimg.cli.base import Commands, debug_option, help_without_command
-from genimg.cli.book import build, run, score
+from genimg.cli.book import build, run, score, serve
 from genimg.cli.detector import detect
 from genimg.cli.experiments import train
 from genimg.cli.inpaint import inpaint
@@ -18,7 +18,8 @@ from genimg.cli.weights import zoo
 @debug_option
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Generative methods for inverse problems in imaging: run the book, build its pages, train, detect, inpaint, score.
+    """Generative methods for inverse problems in imaging: run the book, build and serve its pages, train, detect,
+    inpaint, score.
 
     \b
     Example:
@@ -27,5 +28,5 @@ def main(ctx: click.Context) -> None:
     help_without_command(ctx)
 
 
-for command in (run, build, score, train, detect, inpaint, zoo, data):
+for command in (run, build, serve, score, train, detect, inpaint, zoo, data):
     main.add_command(command)

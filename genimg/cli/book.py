@@ -1,4 +1,4 @@
-"""`genimg run`, `build` and `score`: the chapters, their pages, and the numbers in them."""
+"""`genimg run`, `build`, `serve` and `score`: the chapters, their pages, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _literal(text: str) -> Any:
 @click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
 @debug_option
 def build(executed: Path | None, out: Path | None) -> None:
-    """Build the pages from executed notebooks with Jupyter Book; every warning is an error.
+    """Build the pages from executed notebooks with Jupyter Book, and one zip of them; every warning is an error.
 
     \b
     Example:
@@ -105,7 +105,52 @@ def build(executed: Path | None, out: Path | None) -> None:
     for note in pages.stage(root, executed, root / "build" / "site"):
         click.echo(note)
     index = pages.build(root, root / "build" / "site", (out or root).resolve())
+    archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
+    click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
+@click.option("--browser/--no-browser", default=True, help="Open the first page.  [default: browser]")
+@click.option(
+    "--site", type=click.Path(file_okay=False, path_type=Path), help="Folder of built pages.  [default: _build/html]"
+)
+@debug_option
+def serve(port: int, browser: bool, site: Path | None) -> None:
+    """Serve the built book to this machine only, until Ctrl-C.
+
+    \b
+    Example:
+      genimg serve --port 0
+    """
+    import webbrowser
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    from genimg import notebooks
+    from genimg.checks import UsageError
+
+    site = (site or notebooks.find_root() / "_build" / "html").resolve()
+    if not (site / "index.html").is_file():
+        raise UsageError(f"{shown(site)} holds no book; build it first: make book")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            """A line for each file would hide the address."""
+
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(site)))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used ({error.strerror}); give another one with --port") from None
+    with server:
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        click.echo(f"{address} until Ctrl-C")
+        if browser:
+            webbrowser.open(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("")
 
 
 @click.command()

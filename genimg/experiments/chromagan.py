@@ -33,7 +33,7 @@ from genimg.experiments.parts import kept
 from genimg.records import Record
 from genimg.weights import read_tensors, write_tensors
 
-# data: updates of each colouring network, of the teacher and of the judge; those of the last two take 128 pictures each.
+# data: updates of each colouring network, of the teacher and of the judge, the last two with 128 pictures each.
 # test: pictures that are coloured and compared.
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
@@ -43,7 +43,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "cpu": {
         "data": {
             "cifar10": {"steps": 1500, "teacher": 1500, "judge": 1200},
-            "scenes": {"steps": 1200, "teacher": 600, "judge": 400},
+            "scenes": {"steps": 800, "teacher": 400, "judge": 300},
         },
         "width": 16, "batch": 32, "lr": 5e-4, "amp": True, "judge_width": 24, "test": 2000, "photographs": 400,
     },

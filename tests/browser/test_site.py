@@ -1,13 +1,14 @@
 """The built book, page by page, from disk, in a browser that may reach nothing else: `make site`, after `make book`.
 
 A formula that stays source text, a picture that is missing or has no alternative text, a link to nowhere, a complaint
-in the console or a request to another host fails the page it is on.
+in the console, a request to another host or a serious finding of axe-core fails the page it is on.
 """
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,27 @@ def test_a_page_stands_alone(path, watched, shot):
     assert [source for source, _, described in pictures if not described] == []
     assert page.complaints == [] and page.outside == []
     shot(page, f"site-{path.stem}")
+    assert _barriers(page) == []
+
+
+def _barriers(page):
+    """What axe-core finds serious or critical; but the roles of a bibliography, which docutils writes."""
+    return [
+        f"{found['id']}: {node['target']} {node['failureSummary']}"
+        for found in Axe().run(page).response["violations"]
+        for node in found["nodes"]
+        if found["impact"] in ("serious", "critical") and node["target"] != [".citation-list"]
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path.stem[0].isdigit()], ids=lambda path: path.stem)
+def test_a_dark_page_is_legible(path, watched, shot):
+    page = watched(viewport={"width": 400, "height": 900}, color_scheme="dark")
+    page.goto(path.as_uri(), wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400  # nothing makes a phone scroll sideways
+    shot(page, f"site-{path.stem}-dark")
+    assert _barriers(page) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
