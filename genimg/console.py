@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -113,28 +114,37 @@ def score_row(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @contextmanager
-def steps(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+def steps(console: Console, pace: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for one long computation: yields `progress(what, done, total)`, to be called once per step.
 
     Where nobody watches, a line is written at every tenth of the way.
+
+    Args:
+        console: where to write.
+        pace: show how many steps a second took on average; of each `what`, since it was first heard of.
     """
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
     )
     told: dict[str, int] = {}
-    task = bar.add_task("starting", total=None)
+    began: dict[str, float] = {}
+    task = bar.add_task("starting", total=None, pace="")
 
     def progress(what: str, done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total, description=what)
+        now = time.perf_counter()
+        taken = now - began.setdefault(what, now)
+        each = f"{done / taken:.1f}/s" if pace and done and taken else ""
+        bar.update(task, completed=done, total=total, description=escape(what), pace=each)
         tenth = 10 * done // max(total, 1)
         if not console.is_terminal and tenth > told.get(what, -1):
             told[what] = tenth
-            console.print(f"{what}: {done}/{total}", markup=False)
+            console.print(f"{what}: {done}/{total}" + (f", {each}" if each else ""), markup=False)
 
     with bar:
         yield progress

@@ -1,8 +1,9 @@
 """Trained networks by name: safetensors that ship with the package, each with its recipe and its hash.
 
 `trained/manifest.json` says, per name: which architecture with which arguments, trained on what, how long, with which
-seed, how good, and the SHA-256 that a file must have to be loaded. An entry is of one kind: `gan`, a generator and its
-critic, which `load` gives; or `detector`, which `genimg.anomaly.Detector.load` gives.
+seed, how good, and the SHA-256 that a file must have to be loaded. An entry is of one kind: `gan`, a generator of
+images and its critic, or `colours`, a generator of chroma and its critic, both of which `load` gives; or `detector`,
+which `genimg.anomaly.Detector.load` gives.
 
 Book: 04_wgan and every chapter that starts from trained weights.
 """
@@ -29,6 +30,8 @@ ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
     "resnet": networks.resnet,
     "chromagan": networks.chromagan,
 }
+COLOURS = ("chromagan",)  # those of kind "colours"; the others are of kind "gan"
+KINDS = {"gan": "a GAN", "colours": "a colouring network"}
 
 
 def manifest() -> dict[str, dict[str, Any]]:
@@ -54,15 +57,16 @@ def file(name: str, kind: str) -> Path:
     return FOLDER / entry["file"]
 
 
-def load(source: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, nn.Module]:
+def load(source: str | Path, device: torch.device | str = "cpu", kind: str = "gan") -> tuple[nn.Module, nn.Module]:
     """Generator and critic of that name, or in that file, float32, in eval mode and without gradients of weights.
 
     Args:
         source: a name, or a weights file that lies beside its manifest, as `save` leaves it.
         device: where to put them.
+        kind: "gan" or "colours".
 
     Raises:
-        UsageError: for neither a name nor a file of the kind, or a file that does not have the manifest's hash.
+        UsageError: for neither a name nor a file of that kind, or a file that does not have the manifest's hash.
 
     Example:
         >>> G, D = load("digits")
@@ -70,26 +74,29 @@ def load(source: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Mod
         torch.Size([1])
     """
     path = Path(source)
+    choice(kind, "kind", KINDS)
     if path.is_file():
-        entry = _beside(path)
+        entry = _beside(path, kind)
     else:
-        path, entry = file(str(source), "gan"), manifest()[str(source)]
+        path, entry = file(str(source), kind), manifest()[str(source)]
     G, D = ARCHITECTURES[entry["architecture"]](**entry["arguments"])
     tensors, _ = read_tensors(path)
-    for kind, network in (("G", G), ("D", D)):
-        network.load_state_dict({k.removeprefix(f"{kind}/"): v for k, v in tensors.items() if k.startswith(f"{kind}/")})
+    for part, network in (("G", G), ("D", D)):
+        network.load_state_dict({k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")})
         network.to(device).eval().requires_grad_(False)
     return G, D
 
 
-def _beside(path: Path) -> dict[str, Any]:
+def _beside(path: Path, kind: str) -> dict[str, Any]:
     """The entry of a weights file in the manifest of its folder."""
     beside = path.with_name("manifest.json")
     try:
         entries = json.loads(beside.read_text(encoding="utf-8")).values() if beside.is_file() else ()
-        (entry,) = (dict(entry) for entry in entries if entry["file"] == path.name and _kind(entry) == "gan")
+        (entry,) = (dict(entry) for entry in entries if entry["file"] == path.name and _kind(entry) == kind)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise UsageError(f"{path} has no entry for a GAN in {beside}, which zoo.save writes beside it") from None
+        raise UsageError(
+            f"{path} has no entry for {KINDS[kind]} in {beside}, which zoo.save writes beside it"
+        ) from None
     if problem := _problem(entry, path.parent):
         raise UsageError(f"weights {path}: {problem}")
     return entry
@@ -106,18 +113,21 @@ def save(
 ) -> str:
     """Writes both networks in half precision and their entry in the manifest; returns the SHA-256.
 
+    The entry is of the kind that its architecture makes.
+
     Args:
         architecture, arguments: a key of `ARCHITECTURES` and its keyword arguments.
         recipe: data, steps, seed, objective, metrics: whatever somebody needs to train it again.
     """
     choice(architecture, "architecture", ARCHITECTURES)
     tensors = {
-        f"{kind}/{key}": value.half() if value.is_floating_point() else value
-        for kind, network in (("G", G), ("D", D))
+        f"{part}/{key}": value.half() if value.is_floating_point() else value
+        for part, network in (("G", G), ("D", D))
         for key, value in network.state_dict().items()
     }
     path = write_tensors(folder / f"{name}.safetensors", tensors, {"name": name})
-    return enter(name, path, "gan", architecture, arguments, recipe)
+    kind = "colours" if architecture in COLOURS else "gan"
+    return enter(name, path, kind, architecture, arguments, recipe)
 
 
 def enter(
@@ -167,7 +177,8 @@ def describe() -> list[dict[str, str]]:
 
 
 def _kind(entry: dict[str, Any]) -> str:
-    return str(entry.get("kind", "gan"))
+    kind = str(entry.get("kind", "gan"))
+    return "colours" if kind == "gan" and entry["architecture"] in COLOURS else kind  # as weights of old were entered
 
 
 def _problem(entry: dict[str, Any], folder: Path | None = None) -> str | None:

@@ -128,3 +128,24 @@ def test_latent_search_measures_four_ways_at_equal_quality():
     assert rows["one by one"][2] == rows["batched"][2] and rows["one by one"][1] == "1.0"
     random, good = result.output.splitlines()[-2:]
     assert float(good.split()[1]) >= float(random.split()[1])  # the best of 16 against a single one
+
+
+def test_colour_speed_compares_batches_with_one_by_one_and_tensors_with_arrays():
+    small = ["--pictures", "3", "--side", "40", "--size", "32", "--width", "2", "--classes", "3", "--batch", "2"]
+    result = CliRunner().invoke(benchmark("colour_speed").main, [*small, "--rounds", "1", "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    rows = {line[:20].strip(): line[20:].split() for line in result.output.splitlines()[2:] if line[0] != " "}
+    assert list(rows) == [
+        "files, batched", "files, one by one", "network, batched", "network, one", "network, whole",
+        "to Lab, tensors", "to Lab, skimage", "to sRGB, tensors", "to sRGB, skimage",
+    ]  # fmt: skip
+    assert all(float(number.replace(",", "")) > 0 for row in rows.values() for number in row)
+    assert {rows[name][-1] for name in ("files, batched", "network, batched", "to Lab, tensors")} == {"1.00"}
+
+
+def test_colour_speed_measures_nothing_where_the_ways_disagree(monkeypatch):
+    module = benchmark("colour_speed")
+    monkeypatch.setattr(module.gi.color, "rgb_to_lab", lambda x: 1.01 * x)
+    small = ["--pictures", "1", "--side", "32", "--size", "32", "--width", "2", "--classes", "0", "--rounds", "1"]
+    result = CliRunner().invoke(module.main, [*small, "--device", "cpu"])
+    assert result.exit_code == 1 and "to Lab: the ways disagree by" in result.output

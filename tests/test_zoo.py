@@ -77,3 +77,51 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch
         weights.write_tensors(path, {"x": torch.zeros(1)})
     assert list(tmp_path.iterdir()) == [path]
     assert float(weights.read_tensors(path)[0]["x"]) == 1
+
+
+COLOURS = {"size": 32, "width": 2, "classes": 3, "normalise": True, "upsample": "bilinear"}
+
+
+@pytest.fixture
+def colours(shelf):
+    """The shelf with a colouring network beside the GAN."""
+    folder, _, _ = shelf
+    G, D = gi.networks.chromagan(**COLOURS, seed=0)
+    zoo.save("paint", "chromagan", COLOURS, G, D, {"data": "none", "steps": 0}, folder=folder)
+    return folder, G, D
+
+
+def test_colouring_networks_are_a_kind_of_their_own(colours):
+    _, G, D = colours
+    assert zoo.names() == ["paint", "small"] and zoo.names("gan") == ["small"] and zoo.names("colours") == ["paint"]
+    for network, loaded in zip((G, D), zoo.load("paint", kind="colours"), strict=True):
+        assert type(loaded) is type(network) and not loaded.training
+        for name, value in network.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], value.half().float() if value.is_floating_point() else value)
+    loaded, _ = zoo.load("paint", kind="colours")
+    assert (loaded.size, loaded.classes, loaded.enlarge.mode) == (32, 3, "bilinear")
+    assert float(loaded.mean.mean()) > 0.4  # normalise
+    with pytest.raises(UsageError, match=r"trained gan 'paint' is unknown.*one of: small"):
+        zoo.load("paint")
+    with pytest.raises(UsageError, match=r"trained colours 'small' is unknown.*one of: paint"):
+        zoo.load("small", kind="colours")
+    with pytest.raises(UsageError, match="kind 'detector' is unknown"):
+        zoo.load("paint", kind="detector")
+
+
+def test_a_file_is_of_the_kind_that_its_manifest_says(colours):
+    folder, _, _ = colours
+    assert zoo.load(folder / "paint.safetensors", kind="colours")[0].size == 32
+    with pytest.raises(UsageError, match="has no entry for a GAN"):
+        zoo.load(folder / "paint.safetensors")
+    with pytest.raises(UsageError, match="has no entry for a colouring network"):
+        zoo.load(folder / "small.safetensors", kind="colours")
+
+
+def test_colouring_networks_that_were_entered_as_gans_are_colours_all_the_same(colours):
+    folder, _, _ = colours
+    entries = json.loads((folder / "manifest.json").read_text())
+    assert entries["paint"]["kind"] == "colours" and entries["small"]["kind"] == "gan"
+    entries["paint"]["kind"] = "gan"
+    (folder / "manifest.json").write_text(json.dumps(entries))
+    assert zoo.names("gan") == ["small"] and zoo.load("paint", kind="colours")[0].size == 32

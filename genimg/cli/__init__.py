@@ -6,6 +6,7 @@ import click
 
 from genimg.cli.base import Commands, debug_option, help_without_command
 from genimg.cli.book import build, run, score, serve
+from genimg.cli.colorize import colorize
 from genimg.cli.detector import detect
 from genimg.cli.experiments import train
 from genimg.cli.inpaint import inpaint
@@ -19,7 +20,7 @@ from genimg.cli.weights import zoo
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Generative methods for inverse problems in imaging: run the book, build and serve its pages, train, detect,
-    inpaint, score.
+    inpaint, colorize, score.
 
     \b
     Example:
@@ -28,5 +29,5 @@ def main(ctx: click.Context) -> None:
     help_without_command(ctx)
 
 
-for command in (run, build, serve, score, train, detect, inpaint, zoo, data):
+for command in (run, build, serve, score, train, detect, inpaint, colorize, zoo, data):
     main.add_command(command)

@@ -15,11 +15,12 @@ from genimg.colorize.classifier import (
     classifier,
     classifier_steps,
 )
-from genimg.colorize.inference import chroma, colorize, merge, shrink
+from genimg.colorize.inference import chroma, colorize, merge, shrink, strips
 from genimg.colorize.naturalness import Naturalness, naturalness, observers_needed
 from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
 from genimg.colorize.pictures import Coloured, Pictures, targets, taught
 from genimg.colorize.training import ColourStep, colour_steps
+from genimg.colorize.video import Steadied, flicker, steady
 
 __all__ = [
     "FAITHFUL",
@@ -32,6 +33,7 @@ __all__ = [
     "GeneratorTerms",
     "Naturalness",
     "Pictures",
+    "Steadied",
     "Teacher",
     "accuracy",
     "chroma",
@@ -39,11 +41,14 @@ __all__ = [
     "classifier_steps",
     "colorize",
     "colour_steps",
+    "flicker",
     "merge",
     "naturalness",
     "observers_needed",
     "read_answers",
     "shrink",
+    "steady",
+    "strips",
     "targets",
     "taught",
     "write_answers",

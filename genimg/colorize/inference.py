@@ -5,6 +5,8 @@ Book: 06_chromagan.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -56,6 +58,35 @@ def merge(L: Tensor, ab: Tensor) -> Tensor:
     if ab.shape[-2:] != L.shape[-2:]:
         ab = interpolate(ab, L.shape[-2:], mode="bilinear", align_corners=False)
     return lab_to_rgb(torch.cat([L, ab], dim=1))
+
+
+@torch.no_grad()
+def strips(L: Tensor, ab: Tensor, pixels: int = 2**20) -> Iterator[Tensor]:
+    """What `merge` gives, a few rows at a time from the top: for a picture whose float colours no memory should hold.
+
+    Args:
+        L: (1, 1, h, w) in [0, 100].
+        ab: small chroma (1, 2, h', w').
+        pixels: of a strip, at most, if a row has no more.
+
+    Yields:
+        sRGB (1, 3, rows, w) in [0, 1].
+
+    Book: 06_chromagan.
+
+    Example:
+        >>> [tuple(strip.shape) for strip in strips(torch.zeros(1, 1, 5, 4), torch.zeros(1, 2, 2, 2), pixels=8)]
+        [(1, 3, 2, 4), (1, 3, 2, 4), (1, 3, 1, 4)]
+    """
+    h, w = L.shape[-2:]
+    small = ab.shape[-2]
+    wide = interpolate(ab, (small, w), mode="bilinear", align_corners=False)
+    for rows in torch.arange(h).split(max(1, at_least(pixels, 1, "pixels") // w)):
+        # Bilinear between the two rows of chroma beside the middle of a row, as `interpolate` has it.
+        y = ((rows + 0.5) * (small / h) - 0.5).clamp_min(0)
+        above = y.long().clamp_max(small - 1)
+        below, share = (above + 1).clamp_max(small - 1), (y - above)[:, None].to(ab)
+        yield merge(L[..., rows[0] : rows[-1] + 1, :], wide[..., above, :].lerp(wide[..., below, :], share))
 
 
 @torch.no_grad()

@@ -40,19 +40,44 @@ def picture_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     given = [Path(path) for path in paths]
     found: dict[Path, None] = {}
     for path in given:
-        found |= dict.fromkeys(_below(path) if path.is_dir() else [path])
+        found |= dict.fromkeys(pictures_below(path) if path.is_dir() else [path])
     if not found:
         places = ", ".join(map(str, given)) or "nothing"
         raise UsageError(f"no pictures in {places} (looked for {', '.join(ENDINGS + OTHER_ENDINGS)})")
     return list(found)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def pictures_below(folder: Path, also: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The files in a folder and below that look like pictures, or have another of the endings, sorted; none hidden."""
+    endings = ENDINGS + OTHER_ENDINGS + also
     for place, folders, files in os.walk(folder):  # does not follow links, so it ends
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in ENDINGS + OTHER_ENDINGS:
+            if not name.startswith(".") and Path(name).suffix.lower() in endings:
                 yield Path(place, name)
+
+
+def free_names(wanted: Iterable[Path], keep: Iterable[Path]) -> list[Path]:
+    """The names wanted for results, changed to <name>-2, <name>-3 … where another has it, or a file that must stay.
+
+    Args:
+        wanted: paths, which may exist.
+        keep: files that must not be overwritten.
+
+    Example:
+        >>> [path.name for path in free_names([Path("a.png"), Path("a.png"), Path("b.png")], [Path("b.png")])]
+        ['a.png', 'a-2.png', 'b-2.png']
+    """
+    taken = {os.path.realpath(path) for path in keep}
+    found = []
+    for path in wanted:
+        name, number = path, 1
+        while os.path.realpath(name) in taken:
+            number += 1
+            name = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        taken.add(os.path.realpath(name))
+        found.append(name)
+    return found
 
 
 def stream(files: Iterable[Path], size: int, channels: int) -> Iterator[Decoded]:

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from genimg.checks import UsageError, at_least, choice
 from genimg.data.raw import BROKEN, as_picture, decode, fit, planes
-from genimg.data.stream import MODES
+from genimg.data.stream import MODES, free_names
 from genimg.distributions import Distribution
 from genimg.inpaint import masks
 from genimg.inpaint.completion import BLENDS, complete
@@ -169,7 +169,8 @@ def inpaint_files(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {out} ({error.strerror or error})") from None
-    targets = _targets(files, out, [*files, *keep])
+    names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
+    targets = dict(zip(files, names, strict=True))
     total = steps * len(files)
     for start in range(0, len(files), at_least(batch, 1, "batch")):
         ready: list[_Ready] = []
@@ -210,20 +211,6 @@ def _read(path: Path, mask: Tensor, size: int, channels: int) -> _Ready | Unusab
     same = whole.size == (size, size)
     note = "" if same else f"{whole.width}x{whole.height} cropped to the centre square and resized to {size}x{size}"
     return _Ready(path, pixels.float() / 127.5 - 1, known[0], note)
-
-
-def _targets(files: Sequence[Path], out: Path, keep: Iterable[Path]) -> dict[Path, Path]:
-    """A name per file, which neither another file gets nor one of those to keep has."""
-    taken = {os.path.realpath(path) for path in keep}
-    found = {}
-    for path in files:
-        name, number = out / f"{path.stem}-inpainted.png", 1
-        while os.path.realpath(name) in taken:
-            number += 1
-            name = out / f"{path.stem}-inpainted-{number}.png"
-        taken.add(os.path.realpath(name))
-        found[path] = name
-    return found
 
 
 def _write(image: Tensor, target: Path) -> None:

@@ -1,0 +1,166 @@
+"""Video files as frames in memory, and frames as a video file, by PyAV: pip install 'genimg[video]'.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genimg.checks import UsageError
+
+ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv", ".wmv")
+SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac", "flac")  # what an MP4 file can hold
+BT709 = 1  # in FFmpeg's lists of matrices, primaries and curves; of ranges, 1 is that of television
+
+
+class Frame(NamedTuple):
+    """A picture of a video, uint8 (h, w, 3), upright, and when it is shown, in units of the video's `base`."""
+
+    pixels: NDArray[np.uint8]
+    time: int
+
+
+@dataclass(eq=False)
+class Clip:
+    """A video that is read.
+
+    Attributes:
+        container: PyAV's.
+        rate: frames per second, on average.
+        base: seconds per unit of time.
+        count: how many frames there seem to be, 0 if the file does not say.
+        aspect: width of a pixel over its height.
+        sound: whether the file has any that `writing` keeps, or "lost" if it has some of another kind.
+        heard: packets of sound that have come by since frames were last written.
+    """
+
+    container: Any
+    rate: Fraction
+    base: Fraction
+    count: int
+    aspect: Fraction
+    sound: bool | str
+    heard: list[Any] = field(default_factory=list)
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames, in the order in which they are shown.
+
+        Raises:
+            UsageError: what FFmpeg says of a damaged file.
+        """
+        with _told("cannot be read to its end"):
+            yield from self._frames()
+
+    def _frames(self) -> Iterator[Frame]:
+        video, *more = [self.container.streams.video[0], *self._sounds()]
+        step, last = max(1, round(1 / (self.rate * self.base))), None
+        for packet in self.container.demux(video, *more):
+            if packet.stream is not video:
+                if packet.dts is not None:
+                    self.heard.append(packet)
+                continue
+            for frame in packet.decode():
+                due = 0 if last is None else last + step
+                last = due if frame.pts is None else frame.pts if last is None else max(frame.pts, last + 1)
+                # Counterclockwise, as phones turn what they film.
+                turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                yield Frame(np.ascontiguousarray(turned), last)
+
+    def _sounds(self) -> list[Any]:
+        return list(self.container.streams.audio)[:1] if self.sound is True else []
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Clip]:
+    """A video file, open while the block runs.
+
+    Raises:
+        UsageError: PyAV is missing, there is no picture, or what FFmpeg says of a file that it cannot read.
+
+    Book: 06_chromagan.
+    """
+    av = _av()
+    with ExitStack() as stack:
+        with _told("cannot be read as a video"):
+            container = stack.enter_context(av.open(str(path)))
+        if not container.streams.video:
+            raise UsageError("has no pictures")
+        video = container.streams.video[0]
+        video.thread_type = "AUTO"
+        rate = Fraction(video.average_rate or video.guessed_rate or 25)
+        base = Fraction(video.time_base or 1 / rate)
+        length = video.duration * base if video.duration else (container.duration or 0) / Fraction(av.time_base)
+        kept = [stream.codec_context.name in SOUND for stream in container.streams.audio[:1]]
+        count, aspect = video.frames or round(length * rate), Fraction(video.sample_aspect_ratio or 1)
+        yield Clip(container, rate, base, count, aspect, bool(kept) and (kept[0] or "lost"))
+
+
+@contextmanager
+def writing(path: Path, like: Clip) -> Iterator[Callable[[Frame], None]]:
+    """Yields `write(frame)`: H.264 in 8 bits, chroma halved (yuv420p), in an MP4 file that can be played at once.
+
+    Times, the shape of pixels and the first sound track are those of `like`. H.264 takes even sides only, so that the
+    last row or column of an odd one is repeated.
+
+    Raises:
+        UsageError: PyAV is missing; from `write` and at the end of the block, what FFmpeg says.
+
+    Book: 06_chromagan.
+    """
+    av = _av()
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        video = container.add_stream("libx264", rate=like.rate, options={"crf": "18"})
+        sound = {track.index: container.add_stream_from_template(track) for track in like._sounds()}
+
+        def encode(picture: Any) -> None:
+            with _told("cannot be written"):
+                packets = video.encode(picture)
+                for packet in like.heard:
+                    packet.stream = sound[packet.stream.index]
+                    container.mux(packet)
+                like.heard.clear()
+                container.mux(packets)
+
+        def write(frame: Frame) -> None:
+            h, w = frame.pixels.shape[:2]
+            even = np.pad(frame.pixels, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+            if not video.codec_context.is_open:
+                video.height, video.width = even.shape[:2]
+                video.pix_fmt, video.codec_context.time_base = "yuv420p", like.base
+                video.codec_context.sample_aspect_ratio = like.aspect
+                video.codec_context.colorspace = video.codec_context.color_primaries = BT709
+                video.codec_context.color_trc = video.codec_context.color_range = BT709
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace="ITU709"
+            )
+            picture.pts, picture.time_base = frame.time, like.base
+            encode(picture)
+
+        yield write
+        if video.codec_context.is_open:
+            encode(None)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _av().FFmpegError as error:
+        raise UsageError(f"{what} ({error.strerror})") from None
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise UsageError("videos need PyAV, which is not installed: pip install 'genimg[video]'") from None
+    return av
