@@ -321,3 +321,30 @@ def test_notebook_figures_have_the_stated_width(tmp_path: Path) -> None:
     book = client.NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_name="python3", timeout=120).execute()
     (output,) = book.cells[1]["outputs"]
     assert output["metadata"]["image/png"]["width"] == 800
+
+
+# Networks as slabs.
+
+
+def test_slabs_are_higher_for_larger_pictures_and_wider_for_more_channels() -> None:
+    ax, end = plots.slabs([(64, 224, 224), (64, 56, 56), (512, 56, 56)], colour="white")
+    large, small, wide = ax.patches
+    assert large.get_height() == pytest.approx(2 * small.get_height())  # √(224 / 56)
+    assert large.get_width() == small.get_width() < wide.get_width()
+    assert end == pytest.approx(wide.get_x() + wide.get_width())
+
+
+def test_rows_of_slabs_share_axes_and_do_not_overlap() -> None:
+    ax, end = plots.slabs([(3, 32, 32)], colour="white")
+    again, _ = plots.slabs([(10,), (20,)], at=(end + 0.2, -1.0), colour="white", label="linear", ax=ax)
+    boxes = [patch.get_bbox() for patch in ax.patches]
+    assert again is ax
+    assert all(one.x1 < other.x0 for one, other in zip(boxes, boxes[1:], strict=False))
+    assert (boxes[1].y0 + boxes[1].y1) / 2 == pytest.approx(-1.0)
+    assert [text.get_text() for text in ax.texts] == ["linear"]
+
+
+@pytest.mark.parametrize("shapes", [[], [(3, 32)], [(1, 3, 32, 32)]])
+def test_what_is_no_layer_is_refused(shapes: list[tuple[int, ...]]) -> None:
+    with pytest.raises(UsageError, match="layer"):
+        plots.slabs(shapes, colour="white")

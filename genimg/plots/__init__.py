@@ -27,3 +27,4 @@ from genimg.plots.look import style as style
 from genimg.plots.planes import coupling as coupling
 from genimg.plots.planes import heat2d as heat2d
 from genimg.plots.planes import scatter2d as scatter2d
+from genimg.plots.slabs import slabs as slabs
