@@ -144,10 +144,11 @@ def test_a_part_that_is_there_is_not_made_again(found, monkeypatch):
 
 def test_trained_networks_are_kept_for_the_zoo(found):
     out, records = found
-    entry = json.loads((out / "chromagan" / "quick" / "photos" / "0-full" / "manifest.json").read_text())["colours"]
-    assert entry["architecture"] == "chromagan" and entry["arguments"]["normalise"]
+    folder = out / "chromagan" / "quick" / "photos" / "0-full"
+    entry = json.loads((folder / "manifest.json").read_text())["colours-photos"]
+    assert (entry["kind"], entry["architecture"]) == ("colours", "chromagan") and entry["arguments"]["normalise"]
     assert {"data", "steps", "seed", "objective", "profile", "device"} <= set(entry["recipe"])
-    tensors, _ = zoo.read_tensors(out / "chromagan" / "quick" / "photos" / "0-full" / "colours.safetensors")
+    tensors, _ = zoo.read_tensors(folder / "colours-photos.safetensors")
     G, _ = networks.chromagan(**entry["arguments"])
     G.load_state_dict({k.removeprefix("G/"): v for k, v in tensors.items() if k.startswith("G/")})
 

@@ -238,7 +238,7 @@ def one(
     if method in OBJECTIVES:
         arguments = arguments_of(task, method, SIZES[profile]["width"])
         about = {**recipe(name, profile, seed, device, task), "method": METHODS[method], **scores["scores"]}
-        scores["weights"] = zoo.save("colours", "chromagan", arguments, G, D, about, folder=stem)
+        scores["weights"] = zoo.save(f"colours-{name}", "chromagan", arguments, G, D, about, folder=stem)
     return scores
 
 
@@ -349,7 +349,8 @@ def recipe(name: str, profile: str, seed: int, device: torch.device, task: Task)
         "data": f"{name} train at {task.size} x {task.size}, {len(task.seen)} pictures with colours, flipped at random",
         "steps": size["data"][name]["steps"],
         "seed": seed,
-        "objective": "mean squared error of ab, WGAN-GP on ab given L (0.1), KL to the teacher (0.003)",
+        "objective": f"mean squared error of ab, WGAN-GP on ab given L ({OURS.adversarial:g}, slope of the "
+        f"{OURS.penalty_of}), KL to the teacher ({OURS.classes:g})",
         "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0.5, 0.999), batch {size['batch']}, "
         f"{'bfloat16' if size['amp'] else 'float32'}",
         "trunk": "starts from a classifier of lightness, trained on the same pictures and their labels",
