@@ -37,7 +37,9 @@ def broken(image, mask):
     raise ZeroDivisionError("a step that divides by zero")
 """
 CELLS = {
-    "fills": 'painter = gi.widgets.MaskPainter(images, presets, search(150), finish=join, label="generated digits")\npainter',
+    "fills": """painter = gi.widgets.MaskPainter(
+    images, presets, search(150), finish=join, label="generated digits")
+painter""",
     "stops": 'gi.widgets.MaskPainter(images, presets, search(1_000_000), label="a long search")',
     "fails": 'gi.widgets.MaskPainter(images, presets, broken, label="a broken search")',
     "walks": """a, b = torch.randn(2, G.latent, generator=gi.rng(7))
