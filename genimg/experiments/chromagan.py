@@ -228,14 +228,12 @@ def one(
     task: Task, method: str, name: str, profile: str, seed: int, device: torch.device, stem: Path
 ) -> dict[str, Any]:
     """Scores of one method and seed; trained networks go into a folder beside, as for the zoo."""
-    if method in TRIVIAL:
-        return {"scores": judged(task, coloured(task.shown, partial(trivial, task, method), task.labels))}
-    G, D, found = fit(task, method, name, profile, seed, device)
-    answer = predictor(G, found)
+    G, D, found = (None, None, None) if method in TRIVIAL else fit(task, method, name, profile, seed, device)
+    answer = partial(trivial, task, method) if G is None else predictor(G, found)
     scores: dict[str, Any] = {"scores": judged(task, coloured(task.shown.to(device), answer, task.labels))}
-    if SIZES[profile]["photographs"] and name == "scenes":
+    if SIZES[profile]["photographs"] and name == "scenes" and method != "class-map":  # their classes are others
         scores["photographs"] = photographs(answer, device, SIZES[profile]["photographs"])
-    if method in OBJECTIVES:
+    if G is not None and D is not None and method in OBJECTIVES:
         arguments = arguments_of(task, method, SIZES[profile]["width"])
         about = {**recipe(name, profile, seed, device, task), "method": METHODS[method], **scores["scores"]}
         scores["weights"] = zoo.save(f"colours-{name}", "chromagan", arguments, G, D, about, folder=stem)
@@ -424,7 +422,8 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
             for metric in ("psnr", "psnr-ab", "ssim", "colourfulness"):
                 made[f"chromagan-photos-{method}-{metric}"] = own(
                     method, metric, [one[metric] for one in scores],
-                    dataset="400 photographs of ImageNet classes, 256x256, grey ones left out; trained on scenes",
+                    dataset=f"photographs of {size['photographs']} ImageNet classes, 256x256, but for those with a mean chroma "
+                    f"below {GREY_BELOW:g}; trained on scenes",
                 )  # fmt: skip
     return made
 
