@@ -422,8 +422,8 @@ def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) ->
             for metric in ("psnr", "psnr-ab", "ssim", "colourfulness"):
                 made[f"chromagan-photos-{method}-{metric}"] = own(
                     method, metric, [one[metric] for one in scores],
-                    dataset=f"photographs of {size['photographs']} ImageNet classes, 256x256, but for those with a "
-                    f"mean chroma below {GREY_BELOW:g}; trained on scenes",
+                    dataset=f"photographs of {size['photographs']} ImageNet classes, 256x256; "
+                    f"those with a mean chroma below {GREY_BELOW:g} left out; trained on scenes",
                 )  # fmt: skip
     return made
 
