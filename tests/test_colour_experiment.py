@@ -142,6 +142,30 @@ def test_a_part_that_is_there_is_not_made_again(found, monkeypatch):
     assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
 
 
+def test_classifiers_of_other_constants_are_refused(found, monkeypatch):
+    out, _ = found
+    monkeypatch.setitem(chromagan.SIZES["quick"]["data"]["photos"], "teacher", 3)
+    with pytest.raises(UsageError, match=r"teacher\.safetensors was made with other constants"):
+        EXPERIMENTS["chromagan"].run("quick", [0], CPU, out, resume=True)
+
+
+def test_a_new_start_leaves_other_seeds_and_needs_pictures_first(tmp_path, monkeypatch):
+    folder = tmp_path / "chromagan" / "quick" / "photos"
+    (folder / "0-full").mkdir(parents=True)
+    files = ("teacher.safetensors", "0-full.json", "0-full/colours-photos.safetensors", "1-full.json", "10-full.json")
+    for name in files:
+        (folder / name).touch()
+    monkeypatch.setattr(chromagan, "_available", lambda name, profile: False)
+    with pytest.raises(UsageError, match="pictures of one of photos are needed"):
+        EXPERIMENTS["chromagan"].run("quick", [0], CPU, tmp_path)
+    assert all((folder / name).exists() for name in files)
+    monkeypatch.undo()
+    monkeypatch.setattr(chromagan, "measure", lambda *a: {})
+    monkeypatch.setattr(chromagan, "records", lambda *a: {})
+    EXPERIMENTS["chromagan"].run("quick", [0], CPU, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["1-full.json", "10-full.json"]
+
+
 def test_trained_networks_are_kept_for_the_zoo(found):
     out, records = found
     folder = out / "chromagan" / "quick" / "photos" / "0-full"

@@ -73,7 +73,9 @@ def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypat
 
     monkeypatch.setitem(faces.SIZES["quick"], "every", 1)  # finished: no step may be taken again
     monkeypatch.setattr(objectives.WassersteinGP, "critic_loss", None)
+    (folder / "seconds.json").write_text('{"seconds": 1000.0}')  # of the training, in an earlier process
     again = EXPERIMENTS["faces"].run("quick", [0], CPU, tmp_path, resume=True)
+    assert 1000 < again["faces-recall"].seconds < 1100
     assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
 
 

@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from genimg import colorize, data, devices, metrics, networks, seeding, zoo
 from genimg.checks import UsageError
@@ -103,9 +102,11 @@ class Task:
         seen: training pictures at the size of the networks, uint8.
         y: the teacher's class distributions of them.
         means: mean ab per class (classes, 2, size, size), CIE units, of the training pictures by their labels.
+        shares: of the classes among them, (classes,).
         shown: test pictures at their own size, sRGB in [0, 1].
         labels: (n,), of the test pictures.
         teacher, judge: see the module.
+        size: side at which networks see pictures.
     """
 
     seen: Tensor
@@ -124,11 +125,12 @@ def run(
 ) -> dict[str, Record]:
     """A record per data set, method and metric, and those that answer to the talk's table."""
     size, folder = SIZES[profile], out / "chromagan" / profile
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
     here = [name for name in size["data"] if _available(name, profile)]
     if not here:
         raise UsageError(f"chromagan: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
+    if not resume:  # what other seeds gave stays
+        for path in [*folder.glob("*/*.safetensors"), *(p for seed in seeds for p in folder.glob(f"*/{seed}-*"))]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     total, done = len(here) * (3 + len(seeds) * len(METHODS)), 0
 
     def tell(what: str) -> None:
@@ -183,7 +185,7 @@ def prepare(
     L = torch.cat([scale_l(lightness(part.float() / 255)) for part in seen.split(500)])
     steps = {"steps": size["data"][name]["teacher"], "lr": 1e-3, "amp": size["amp"]}
     seconds = trained(teacher, L, train.labels, f"teacher {name}", folder / "teacher.safetensors", device, **steps)
-    grey_L = torch.cat([scale_l(lightness(seen_by(part, side))) for part in shown.to(device).split(500)])
+    grey_L = torch.cat([scale_l(lightness(colorize.shrink(part, side))) for part in shown.to(device).split(500)])
     right = colorize.accuracy(teacher, grey_L, labels.to(device))
 
     tell(f"{called}: judge")
@@ -210,15 +212,22 @@ def prepare(
 def trained(
     network: nn.Module, x: Tensor, labels: Tensor, what: str, path: Path, device: torch.device, **options: Any
 ) -> float:
-    """Trains a classifier and keeps it in a file, or takes it from there; the seconds that took."""
+    """Trains a classifier and keeps it in a file, or takes it from there; the seconds that took.
+
+    Raises:
+        UsageError: if the file was made with other constants.
+    """
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     begun = time.perf_counter()
     if not path.exists():
         rng = seeding.rng(seeding.child(0, f"batches, {what}"))
         for _ in colorize.classifier_steps(network, x, labels.to(device), rng=rng, **options):
             pass
-        write_tensors(path, network.state_dict(), {"seconds": time.perf_counter() - begun})
+        write_tensors(path, network.state_dict(), {"seconds": time.perf_counter() - begun, **options})
     tensors, about = read_tensors(path)
+    same = {key: value.shape for key, value in tensors.items()} == {k: v.shape for k, v in network.state_dict().items()}
+    if not same or {name: about.get(name) for name in options} != options:
+        raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
     network.load_state_dict(tensors)
     network.eval().requires_grad_(False)
     return float(about["seconds"])
@@ -302,7 +311,7 @@ def coloured(shown: Tensor, answer: Callable[[Tensor, Tensor], Tensor], labels: 
 def judged(task: Task, pictures: Tensor) -> Scores:
     """Every number of METRICS, on the CPU."""
     judge = task.judge.cpu()
-    seen = torch.cat([seen_by(part, task.size) for part in pictures.split(500)])
+    seen = torch.cat([colorize.shrink(part, task.size) for part in pictures.split(500)])
     real = pictures is task.shown  # which differs from itself by nothing
     found = {"colourfulness": round(metrics.colourfulness(pictures), 4)} if real else compared(pictures, task.shown)
     return {**found, "accuracy": round(colorize.accuracy(judge, 2 * seen - 1, task.labels), 4)}
@@ -333,11 +342,6 @@ def photographs(answer: Callable[[Tensor, Tensor], Tensor], device: torch.device
 def chroma_of(images: Tensor) -> Tensor:
     """(n,) mean chroma sqrt(a² + b²), in CIE units, of uint8 pictures."""
     return torch.cat([rgb_to_lab(x.float() / 255)[:, 1:].norm(dim=1).mean((1, 2)) for x in images.split(200)])
-
-
-def seen_by(x: Tensor, side: int) -> Tensor:
-    """x at that side."""
-    return x if x.shape[-1] == side else interpolate(x, (side, side), mode="bilinear", antialias=True)
 
 
 def recipe(name: str, profile: str, seed: int, device: torch.device, task: Task) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from genimg import data, devices, metrics, objectives, seeding, transport, zoo
 from genimg.distributions import Empirical, Gaussian, Mirrored, Pushforward
 from genimg.experiments import Progress
+from genimg.experiments.parts import Stopwatch
 from genimg.records import Record
 from genimg.training import gan_steps
 
@@ -49,13 +49,14 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """Sliced W1 at several scales, precision and recall: of the average of G, of its last state, of real faces."""
-    size, begun = SIZES[profile], time.perf_counter()
+    size, seconds = SIZES[profile], 0.0
     train, test = (data.load(size["data"], split, size=size["side"]) for split in ("train", "test"))
     found = []
     for k, seed in enumerate(seeds):
         folder = out / "faces" / f"{profile}-{seed}"
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
+        watch = Stopwatch(folder / "seconds.json")
         arguments = {
             "latent": size["latent"], "size": size["side"], "channels": train.images.shape[1], "width": size["width"],
         }  # fmt: skip
@@ -74,7 +75,10 @@ def run(
         ):  # fmt: skip
             if step.step % 20 == 0:
                 progress(f"faces seed {seed}", k * size["steps"] + step.step, len(seeds) * size["steps"])
+            if step.step % size["every"] == 0 or step.step == size["steps"]:
+                watch.keep()
         found.append(measure({"average": average.eval(), "last": G.eval()}, train, test, seed, size))
+        seconds += watch.seconds
         digest = zoo.save(
             "faces", size["architecture"], arguments, average, D, recipe(size, train, seed, profile, device, found[-1]),
             folder=folder,
@@ -85,7 +89,7 @@ def run(
         "seeds": seeds,
         "profile": profile,
         "device": devices.describe(device),
-        "seconds": round(time.perf_counter() - begun, 1),
+        "seconds": round(seconds, 1),
         "reported": None,
         "dataset": f"{NAMES[size['data']]} {size['side']}x{size['side']}, {len(train)} training faces; as many samples "
         f"as test faces, {min(size['samples'], len(test))} of each",

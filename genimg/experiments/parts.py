@@ -47,6 +47,31 @@ def kept(path: Path, settings: dict[str, Any], device: torch.device, make: Calla
     return part
 
 
+class Stopwatch:
+    """Seconds that a run takes over all its interruptions, kept in a JSON file beside its checkpoint.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "seconds.json"
+        >>> write(path, {"seconds": 100.0})                                # an earlier process
+        >>> 100 < Stopwatch(path).seconds < 101
+        True
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.begun = path, time.perf_counter()
+        self.before = float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.exists() else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Until now."""
+        return self.before + time.perf_counter() - self.begun
+
+    def keep(self) -> None:
+        """Writes them; what comes after is lost with the process, as is what was trained since the checkpoint."""
+        write(self.path, {"seconds": self.seconds})
+
+
 def write(path: Path, content: dict[str, Any]) -> None:
     """JSON, whole or not at all: another process may be reading."""
     path.parent.mkdir(parents=True, exist_ok=True)
