@@ -109,3 +109,12 @@ def test_the_bundle_is_the_site_in_one_folder(tmp_path):
         assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
         assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]
+
+
+def test_of_mathjax_only_what_pages_ask_for_stays(tmp_path):
+    for name in ("tex-chtml.js", "tex-svg.js", "output/chtml/fonts/a.woff", "sre/mathmaps/en.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    pages._slim(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.woff", "tex-chtml.js"]
+    pages._slim(tmp_path / "nowhere")  # a book without formulas
