@@ -57,6 +57,7 @@ _NAMES = {
 
 _MODULES = (
     "anomaly",
+    "check",
     "checks",
     "color",
     "colorize",
