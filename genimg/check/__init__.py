@@ -7,6 +7,28 @@ for nothing that a reader could have typed.
 Book: the exercises of every chapter.
 """
 
+from genimg.check.colour import adversarial_weight, into_gamut, price_of_sampling, repaired, safest_colour
+from genimg.check.filling import edited_row, hedging, rim_weights
+from genimg.check.history import auroc, blind_spot, both_signs, instants, lopsided_critic, optimal_critic
+from genimg.check.scores import psnr_averages, way_from_chance
 from genimg.check.verdict import Verdict
 
-__all__ = ["Verdict"]
+__all__ = [
+    "Verdict",
+    "adversarial_weight",
+    "auroc",
+    "blind_spot",
+    "both_signs",
+    "edited_row",
+    "hedging",
+    "instants",
+    "into_gamut",
+    "lopsided_critic",
+    "optimal_critic",
+    "price_of_sampling",
+    "psnr_averages",
+    "repaired",
+    "rim_weights",
+    "safest_colour",
+    "way_from_chance",
+]
