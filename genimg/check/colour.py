@@ -29,7 +29,7 @@ def safest_colour(point: object) -> Verdict:
         >>> safest_colour(lambda c1, c2, p: c1 if p > 0.5 else c2).right
         True
         >>> safest_colour(lambda c1, c2, p: p * c1 + (1 - p) * c2)
-        Not yet: that is the mean: it minimises the *squared* distance, and here the plain one is asked for
+        Not yet: that is the mean: it minimises the squared distance, and here the plain one is asked for
     """
     for p in (0.6, 0.3, 0.95, 0.5):
         g = numbers(call(point, RED, GREEN, p), (2,), "the colour")
@@ -42,7 +42,7 @@ def safest_colour(point: object) -> Verdict:
             g,
             major,
             [
-                (p * RED + (1 - p) * GREEN, "that is the mean: it minimises the *squared* distance, and here the plain "
+                (p * RED + (1 - p) * GREEN, "that is the mean: it minimises the squared distance, and here the plain "
                 "one is asked for"),
                 (minor, "that is the rarer colour: the more frequent one lies nearer on average"),
                 ((RED + GREEN) / 2, "the middle is as good as the ends for p = 1/2 only"),
