@@ -54,7 +54,7 @@ def optimal_critic(critic: object) -> Verdict:
         ],
         "take one point x: which number D(x) in [-1, 1] makes (p(x) − q(x)) D(x) largest?",
     )
-    return Verdict(True, "Where p = q nothing decides, and off both supports p = q = 0.")
+    return Verdict(True, "Where p = q nothing decides, and so it is off both supports.")
 
 
 @judged
@@ -101,7 +101,7 @@ def lopsided_critic(critic: object) -> Verdict:
         [(torch.cat(pair), hint) for *pair, hint in zip(*mistakes, hints, strict=True)],
         "at one point x, differentiate (p − q) D − lam q (|D| − 1)² for |D| > 1 and set it to zero",
     )
-    return Verdict(True, "As q goes to 0 it grows without bound: a bound has to be paid for on both laws.")
+    return Verdict(True, "As q goes to 0 it has no bound: both laws have to pay for one.")
 
 
 @judged
@@ -141,7 +141,7 @@ def auroc(area: object) -> Verdict:
         [(torch.tensor(wrong), hint) for wrong, hint in mistakes.items()],
         "of all pairs of an anomaly and a normal image, in which share has the anomaly the larger score −D_TV?",
     )
-    return Verdict(True, "Only ranks count: any increasing function of the score has the same area.")
+    return Verdict(True, "Only ranks count, so any increasing function of D will do.")
 
 
 @judged
@@ -177,9 +177,7 @@ def blind_spot(critics: object) -> Verdict:
         raise NotYet("both are optimal, but they agree where both laws vanish, and nothing forces them to")
     if float(apart[P == Q].min()) < 2 - 1e-3:
         raise NotYet("they may differ not only where both laws vanish: what does the objective see where p = q > 0?")
-    return Verdict(
-        True, "The objective cannot tell these two apart, and one of them calls every new kind of image normal."
-    )
+    return Verdict(True, "The objective cannot tell the two apart; anomalies can.")
 
 
 @judged
@@ -225,9 +223,7 @@ def instants(weights: object) -> Verdict:
         ],
         "weigh each state from start on by exp(−rate t), and divide by the sum",
     )
-    return Verdict(
-        True, "A factor common to all weights cancels, so exp(−rate (t − start)) does as well, and never underflows."
-    )
+    return Verdict(True, "exp(−rate (t − start)) does as well, and never underflows.")
 
 
 @judged
@@ -268,4 +264,4 @@ def both_signs(areas: object) -> Verdict:
         ],
         "the score is the mean of an image's pixels, then minus that; `digit` against all others",
     )
-    return Verdict(True, "The two always sum to 1, so the worst detector is as good as the best with its sign changed.")
+    return Verdict(True, "They sum to 1: a score that ranks badly ranks well upside down.")
