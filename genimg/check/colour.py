@@ -20,7 +20,7 @@ RED, GREEN = torch.tensor([60.0, 40.0]), torch.tensor([-45.0, 40.0])
 
 @judged
 def safest_colour(point: object) -> Verdict:
-    """Exercise ex-06-median (a): a minimiser of E‖c − g‖, where c is c1 with probability p and else c2.
+    """Exercise ex-06-median: a minimiser of E‖c − g‖, where c is c1 with probability p and else c2.
 
     Args:
         point: `point(c1, c2, p)`, two colours (2,) and a number to a colour (2,).
@@ -55,7 +55,7 @@ def safest_colour(point: object) -> Verdict:
 
 @judged
 def price_of_sampling(decibels: object) -> Verdict:
-    """Exercise ex-06-median (b): by how many dB a random draw from the law is behind the mean, in PSNR.
+    """Exercise ex-06-sample: by how many dB a random draw from the law is behind the mean, in PSNR.
 
     Args:
         decibels: a number, positive.

@@ -113,7 +113,6 @@ def edited_row(edit: object) -> Verdict:
         i = torch.arange(1, n + 1, dtype=torch.float64)
 
         def filled(inside: Tensor, y: Tensor = y, hole: slice = hole) -> Tensor:
-            """y with these values in the hole."""
             return torch.cat([y[: hole.start], inside, y[hole.stop :]])
 
         line = (1 - i / (n + 1)) * left + i / (n + 1) * right

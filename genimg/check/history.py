@@ -20,7 +20,7 @@ Q = torch.tensor([0.1, 0.1, 0.3, 0.2, 0.3, 0.0, 0.0], dtype=torch.float64)
 
 @judged
 def optimal_critic(critic: object) -> Verdict:
-    """Exercise ex-05-optimal (a): the maximiser of E_p[D] − E_q[D] over −1 ≤ D ≤ 1.
+    """Exercise ex-05-optimal: the maximiser of E_p[D] − E_q[D] over −1 ≤ D ≤ 1.
 
     Args:
         critic: `critic(p, q)`, densities (n,) to values of D (n,).
@@ -59,7 +59,7 @@ def optimal_critic(critic: object) -> Verdict:
 
 @judged
 def lopsided_critic(critic: object) -> Verdict:
-    """Exercise ex-05-optimal (b): the maximiser of E_p[D] − E_q[D] − lam E_q[d(D, [-1, 1])²].
+    """Exercise ex-05-lopsided: the maximiser of E_p[D] − E_q[D] − lam E_q[d(D, [-1, 1])²].
 
     Args:
         critic: `critic(p, q, lam)`, densities (n,) with q > 0 and a number to values of D (n,).
@@ -201,7 +201,6 @@ def instants(weights: object) -> Verdict:
     times, rate, start = torch.tensor([10.0, 20.0, 40.0, 50.0, 70.0, 90.0]), 0.03, 40
 
     def law(kept: Tensor, exponent: Tensor) -> Tensor:
-        """Normalised exp(exponent) on the states kept."""
         return torch.softmax(torch.where(kept, exponent, torch.tensor(-torch.inf)), 0)
 
     kept, all_of_them = times >= start, times > 0

@@ -81,7 +81,6 @@ def way_from_chance(way: object) -> Verdict:
     given = torch.stack([numbers(call(way, *case), (), "the share") for case in cases])
 
     def covered(chance: torch.Tensor) -> torch.Tensor:
-        """The share of the way from there."""
         return (area - chance) / (1 - chance)
 
     chance = p / (p + n)
