@@ -39,6 +39,7 @@ def html(tmp_path_factory):
     folder = tmp_path_factory.mktemp("html")
     site.write(folder, ROOT / "build")
     (folder / "book").mkdir()
+    (folder / "favicon.ico").touch()  # browsers ask a server for it, and would complain
     return folder
 
 
