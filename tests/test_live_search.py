@@ -81,7 +81,7 @@ def by_autograd(G, D, z, mask, y, **weights):
     return values.detach(), torch.autograd.grad(values.sum(), z)[0]
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds, channels=st.sampled_from([1, 3]), weights=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 3))
 def test_loss_and_slope_are_those_of_the_package(seed, channels, weights):
     rng = gi.rng(seed)
@@ -125,7 +125,8 @@ def test_the_start_is_the_best_of_the_pool(seed):
     z, loss = Starts(G, D, pool)(mask, y)
     package = Loss(D, y, mask, **WEIGHTS)
     best = best_starts(G, package, pool)[0]
-    cost, least = (float(package(G(one), torch.tensor([0]))) for one in (z, best))
+    with torch.no_grad():
+        cost, least = (float(package(G(one), torch.tensor([0]))) for one in (z, best))
     rounded = float(package.W.sum() + 2 * package.W_edge.sum()) / 255  # half a grey level per pixel
     assert bool((pool == z).all(1).any()) and loss.shape == (1,)
     assert abs(float(loss) - cost) <= rounded and cost <= least + 2 * rounded
@@ -167,9 +168,9 @@ class TestModule:
         expected = blend(y, g, mask)[2]
         assert (torch.tensor(found).view_as(y) - expected).abs().max() < 1e-4
 
-    @pytest.mark.parametrize(("rate", "rests"), [(0.1, False), (0.8, True)])
+    @pytest.mark.parametrize(("rate", "rests"), [(0.02, False), (0.1, True)])
     def test_its_steps_are_those_of_the_package(self, node, rate, rests):
-        """A valley with walls of different height; large steps go to rest in it."""
+        """A valley with walls of different height; with larger steps it comes to rest."""
         steepness, goal, start = torch.tensor([1.0, 30.0, 0.01]), torch.tensor([1.0, -2.0, 0.5]), torch.zeros(1, 1, 3)
 
         class Valley:

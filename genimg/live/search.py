@@ -33,12 +33,11 @@ class Context(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(n,) and (n, c, h, w) for images x (n, c, h, w), a mask (1, 1, h, w) of 0 and 1, and y (1, c, h, w)."""
-        off = x - y
+        W, W_edge = weight(mask), edge_weight(mask)
+        near, edges = W * (x - y), W_edge * grad(x - y)
+        loss = self.pixel * near.abs().flatten(1).sum(1) + self.gradient * edges.abs().flatten(1).sum(1)
         # The slope of |u| is sign(u), and the adjoint of ∇ is −div.
-        near, edges = self.pixel * weight(mask) * off, self.gradient * edge_weight(mask) * grad(off)
-        loss = near.abs().flatten(1).sum(1) + edges.abs().flatten(1).sum(1)
-        pull = self.gradient * edge_weight(mask) * edges.sign()
-        return loss, self.pixel * weight(mask) * near.sign() - div(pull)
+        return loss, self.pixel * (W * near.sign()) - self.gradient * div(W_edge * edges.sign())
 
 
 class Search(nn.Module):

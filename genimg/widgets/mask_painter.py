@@ -14,7 +14,6 @@ import asyncio
 import html
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -25,6 +24,7 @@ from torch import Tensor
 from genimg import checks
 from genimg.checks import UsageError, choice
 from genimg.plots import pixels
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, cell_of, light, mask_of, png_url
 
 Step = tuple[int, int, Tensor, str]
@@ -32,7 +32,7 @@ Step = tuple[int, int, Tensor, str]
 Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("latent_search", "mask_painter")
 _PAGE = ("label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits")
 _PAGE += ("phase", "done", "total", "note", "frame", "results")
 _EVERY = 0.08
