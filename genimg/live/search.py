@@ -134,5 +134,5 @@ def starts() -> Graph:
     G, D = zoo.load("faces")
     latent = int(G.latent)  # type: ignore[arg-type]
     inputs = {name: value for name, value in _example(latent).items() if name != "z"}
-    pool = Gaussian(latent, rng(child(0, "live pool"))).sample(POOL)
+    pool = Gaussian(latent, rng(child(0, "live pool"))).sample(POOL).half().float()  # graphs keep halves
     return Graph(Starts(G, D, pool), inputs, ("z", "loss"))
