@@ -137,7 +137,8 @@ def node():
     data = base64.b64encode(MODULE.read_bytes()).decode()
 
     def run(expression):
-        code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify(await {expression}))'
+        code = f'import * as it from "data:text/javascript;base64,{data}"; const found = await {expression};'
+        code += "console.log(JSON.stringify(found))"
         done = subprocess.run(
             [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
         )
@@ -189,8 +190,8 @@ class TestModule:
         losses = node(
             f"(async () => {{ const [steep, goal] = [{listed(steepness)}, {listed(goal)}]; const found = [];"
             "const starts = { run: async () => ({ z: { data: [0, 0, 0], dims: [1, 3] } }) };"
-            f"for await (const s of it.descend(starts, {session}, 0, 0, {{ lr: {rate} }})) found.push([s.step, s.loss, s.best.loss]);"
-            "return found; })()"
+            f"for await (const {{ step, loss, best }} of it.descend(starts, {session}, 0, 0, {{ lr: {rate} }}))"
+            "found.push([step, loss, best.loss]); return found; })()"
         )
         assert (len(expected) < 151) == rests
         assert [step for step, _, _ in losses] == list(range(len(expected)))

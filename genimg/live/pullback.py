@@ -72,7 +72,7 @@ def _(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Pullback]:
 
 @pullback.register
 def _(layer: nn.ConvTranspose2d, x: Tensor) -> tuple[Tensor, Pullback]:
-    return layer(x), lambda v: conv2d(v, layer.weight, None, layer.stride, layer.padding)  # type: ignore[arg-type]
+    return layer(x), lambda v: conv2d(v, layer.weight, None, layer.stride, layer.padding)
 
 
 @pullback.register

@@ -1,8 +1,8 @@
 """Draw a hole into a picture, and watch a search fill it.
 
 The search is a function of the notebook; the widget knows nothing of generators. Page and kernel talk through traits
-alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page does
-so itself, by the networks of `genimg.live` and the functions in `latent_search.js`; the tests hold these to
+alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page
+does so itself, by the networks of `genimg.live` and the functions in `latent_search.js`; the tests hold these to
 `genimg.inpaint` and `genimg.poisson`.
 
 Book: 07_inpainting.
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from genimg import checks
 from genimg.checks import UsageError, choice
+from genimg.live import GRAPHS
 from genimg.plots import pixels
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, cell_of, light, mask_of, png_url
@@ -33,8 +34,8 @@ Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
 _MODULE = module("latent_search", "mask_painter")
-_PAGE = ("label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits")
-_PAGE += ("phase", "done", "total", "note", "frame", "results")
+_STATE = ["label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits"]
+_STATE += ["phase", "done", "total", "note", "frame", "results"]
 _EVERY = 0.08
 """Seconds between two pictures of a running search."""
 _BREATH = 0.005
@@ -69,7 +70,8 @@ class MaskPainter(anywidget.AnyWidget):
             size; a second graph of that name and "-starts" says from where. None leaves the fixed picture.
 
     Raises:
-        UsageError: for images or masks of another kind or size, no label, or more than 1.5 MB of images.
+        UsageError: for images or masks of another kind or size, no label, more than 1.5 MB of images, or a graph that
+            is no search.
 
     Example:
         >>> left = torch.ones(4, 4)
@@ -155,9 +157,12 @@ class MaskPainter(anywidget.AnyWidget):
             bits=bits_of(first),
             **kwargs,
         )
-        self._fixed = self._beside_each_other(first, result, live)
         # The page is for another reader: it begins where the widget does.
-        self._live = {name: getattr(self, name) for name in _PAGE} | {"live": live, "fills": True} if live else None
+        self._page = self._beside_each_other(first, result, live)
+        if live is not None:
+            choice(live, "live", [name for name in GRAPHS if f"{name}-starts" in GRAPHS])
+            state = {name: getattr(self, name) for name in _STATE} | {"fills": True, "live": live}
+            self._page = page_html(_MODULE, state, self._page)
 
     @property
     def image(self) -> Tensor:
@@ -283,7 +288,7 @@ class MaskPainter(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return data | {"text/html": page_html(_MODULE, self._live, self._fixed) if self._live else self._fixed}, metadata
+        return data | {"text/html": self._page}, metadata
 
     def _beside_each_other(self, mask: Tensor, result: Tensor | None, live: str | None) -> str:
         """Image, hole and result in a row: what stands where nothing can search."""

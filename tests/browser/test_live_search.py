@@ -34,7 +34,8 @@ LISTEN = """async () => {
   globalThis.seen = [];
   session.run = async (inputs) => {
     const outputs = await run(inputs);
-    seen.push(Object.fromEntries(Object.entries({ ...inputs, ...outputs }).map(([name, { data }]) => [name, Array.from(data)])));
+    const all = Object.entries({ ...inputs, ...outputs });
+    seen.push(Object.fromEntries(all.map(([name, { data }]) => [name, Array.from(data)])));
     return outputs;
   };
 }"""
@@ -53,9 +54,8 @@ def images():
 @pytest.fixture(scope="module")
 def painter(images):
     presets = {name: masks.preset(name, 64, seed=1)[0, 0] for name in ("centre", "strokes")}
-    return MaskPainter(
-        images, presets, mask="centre", result=images[1], names=["astronaut", "generated"], label="a face", live="search"
-    )
+    named = {"names": ["astronaut", "generated"], "label": "a face"}
+    return MaskPainter(images, presets, mask="centre", result=images[1], live="search", **named)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,7 @@ def test_a_painted_hole_is_filled_as_the_package_fills_it(show, shot, images):
     note = ended(root, "done")
     found = results(root)
     root.locator(".spoken", has_text=note).wait_for(state="attached")
+    root.locator(".compare label", has_text="Poisson").click()
     shot(page, "live-search-1200")
 
     seen = [{name: torch.tensor(values) for name, values in step.items()} for step in page.evaluate("seen")]
@@ -164,7 +165,8 @@ def test_on_a_phone_with_a_picture_of_ones_own(show, shot, host, tmp_path):
     root = page.locator(".gwm")
     root.wait_for()
     root.locator("input[type=file]").set_input_files(tmp_path / "own.png")
-    assert "It stays in this browser." in (note := root.locator("[data-out=note]")).inner_text()
+    note = root.locator("[data-out=note]")
+    assert "It stays in this browser." in note.inner_text()
     root.get_by_role("button", name="strokes").tap()
     root.get_by_role("button", name="Fill the hole").tap()
     note.filter(has_text="step").wait_for()
