@@ -17,7 +17,7 @@ from genimg.widgets import MaskPainter
 from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
 
-MODULE, SHARED = module("mask_painter"), module()
+MODULE, SHARED = module("latent_search", "mask_painter"), module()
 OWN = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
@@ -261,6 +261,20 @@ class TestPage:
         board.mask = 1 - LEFT
         assert board._repr_mimebundle_()[0]["text/html"] == before
 
+    def test_with_networks_it_is_the_board_over_the_picture(self):
+        board = painter(steps(2), result=IMAGES[1], live="search")
+        page = board._repr_mimebundle_()[0]["text/html"]
+        state = json.loads(re.search(r'data-part="state">(.*?)</script>', page).group(1))
+        assert (state["live"], state["fills"], state["bits"], state["phase"]) == ("search", True, bits_of(LEFT), "idle")
+        assert set(state) - {"live"} == OWN - {"_esm", "request"}  # what the module may ask for
+        picture = re.search(r'data-part="picture">(.*?)</div>\n<script', page, re.S).group(1)
+        assert picture.count("<img") == 3 and "with scripts and WebAssembly" in picture
+        board.fill()
+        board.chosen = 1
+        assert board._repr_mimebundle_()[0]["text/html"] == page
+        assert painter(live="search")._repr_mimebundle_()[0]["text/html"] != page  # no result
+        assert not hasattr(board, "live")  # a notebook's page gets no such trait
+
     def test_names_are_text(self):
         html = painter(names=["<b>", "x"])._repr_mimebundle_()[0]["text/html"]
         assert "<b>" not in html and "&lt;b&gt;" in html
@@ -276,6 +290,8 @@ class TestPage:
         ({"mask": "halff"}, "did you mean 'half'"),
         ({"names": ["one"]}, r"one entry per image \(2\)"),
         ({"label": " "}, "label must say"),
+        ({"live": "searhc"}, "did you mean 'search'"),
+        ({"live": "faces"}, "live"),
         ({"result": torch.zeros(1, 5, 6)}, "shape"),
     ],
 )

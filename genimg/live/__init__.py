@@ -13,10 +13,13 @@ from collections.abc import Callable
 
 from genimg.live.graph import Graph as Graph
 from genimg.live.graph import onnx_bytes as onnx_bytes
+from genimg.live.search import search, starts
 from genimg.live.walks import digits, faces
 
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "digits": digits,
     "faces": faces,
+    "search": search,
+    "search-starts": starts,
 }
 """By name: what `openLive(model, name)` of the widgets can run."""
