@@ -1,0 +1,69 @@
+"""Lightness in, chroma and a class distribution out: what colours the reader's own picture in the page.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from genimg import zoo
+from genimg.live.graph import Graph
+from genimg.networks import ChromaGenerator
+
+NAME = "colours-scenes"
+
+
+class Colouring(nn.Module):
+    """L (1, 1, size, size) in [0, 1] → ab (1, 2, size, size) as the network gives it, and y (1, classes), of sum 1.
+
+    Of the class branch, where half of the network's weights are, a single matrix is left: between its linear layers
+    there is nothing, and so their product answers the same. It is the same with the branch that sees the whole picture.
+
+    Book: 06_chromagan.
+    """
+
+    def __init__(self, G: ChromaGenerator) -> None:
+        super().__init__()
+        self.G = copy.deepcopy(G).eval().requires_grad_(False)
+        self.G.whole = nn.Sequential(product(G.whole))
+        if G.classifier is not None:
+            self.G.classifier = nn.Sequential(product(G.classifier))
+
+    def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
+        ab, logits = self.G(L)
+        return ab, logits.softmax(1)
+
+
+@torch.no_grad()
+def product(layers: nn.Sequential) -> nn.Linear:
+    """One linear layer that does what several do, one after the other; computed in float64.
+
+    Example:
+        >>> layers = nn.Sequential(nn.Linear(2, 5), nn.Linear(5, 3))
+        >>> x = torch.ones(1, 2)
+        >>> torch.allclose(product(layers)(x), layers(x), atol=1e-6)
+        True
+    """
+    first, *rest = (layer.double() for layer in copy.deepcopy(layers))
+    weight, bias = first.weight, first.bias
+    for layer in rest:
+        weight, bias = layer.weight @ weight, layer.weight @ bias + layer.bias
+    one = nn.Linear(weight.shape[1], weight.shape[0])
+    one.weight.copy_(weight)
+    one.bias.copy_(bias)
+    return one
+
+
+def graph() -> Graph:
+    """The shipped `colours-scenes`: L → ab, y.
+
+    Book: 06_chromagan.
+    """
+    G, _ = zoo.load(NAME, kind="colours")
+    assert isinstance(G, ChromaGenerator)
+    ramp = torch.linspace(0, 1, G.size).expand(1, 1, G.size, G.size).contiguous()
+    return Graph(Colouring(G), {"L": ramp}, ("ab", "y"))
