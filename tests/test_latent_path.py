@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,10 @@ import torch
 from genimg.checks import UsageError
 from genimg.interpolation import linear, spherical
 from genimg.widgets import LatentPath
+from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_path.js"
+MODULE, SHARED = module("latent_path"), module()
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
     NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
@@ -87,7 +87,7 @@ def test_bad_input(options, message):
 
 @needs_node
 def test_lines_share_one_scale():
-    source = MODULE.read_text("utf-8")
+    source = MODULE.removeprefix(SHARED)
     assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", source, re.M)
     data = base64.b64encode(source.encode()).decode()
     code = f'import * as it from "data:text/javascript;base64,{data}";'

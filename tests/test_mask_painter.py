@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -15,9 +14,10 @@ import torch
 
 from genimg.checks import UsageError
 from genimg.widgets import MaskPainter
+from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "mask_painter.js"
+MODULE, SHARED = module("mask_painter"), module()
 OWN = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
@@ -84,7 +84,7 @@ class TestTraits:
         assert painter()._repr_mimebundle_()[0]["text/plain"] == repr(painter())
 
     def test_the_module_is_what_jupyter_gets(self):
-        assert str(painter()._esm) == MODULE.read_text("utf-8")
+        assert str(painter()._esm) == MODULE
 
 
 class TestImage:
@@ -298,7 +298,7 @@ def test_a_mask_that_is_none(bits):
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.read_bytes()).decode()
+    data = base64.b64encode(MODULE.encode()).decode()
 
     def run(expression):
         code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
@@ -314,7 +314,7 @@ def node():
 @needs_node
 class TestModule:
     def test_needs_nothing_from_outside(self):
-        source = MODULE.read_text("utf-8")
+        source = MODULE.removeprefix(SHARED)
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", source, re.M)
 
     def test_masks_travel(self, node):

@@ -29,23 +29,6 @@ export function heights(lines) {
   return lines.map((line) => line.map((value) => (high > low ? (value - low) / (high - low) : 0.5)));
 }
 
-// Dark means: light text is inherited from the page, whichever site the widget stands on.
-function followTheme(element, host) {
-  const update = () => {
-    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
-    const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
-    element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
-  };
-  update();
-  const observer = new MutationObserver(update);
-  for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "theme", "style"] });
-  return () => observer.disconnect();
-}
-
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const number = (value) => value.toPrecision(3).replace("-", "−");
 
 const [W, H, LEFT, TOP] = [380, 190, 8, 30]; // the chart's box, and its margins

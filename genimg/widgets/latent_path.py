@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -20,10 +19,10 @@ from torch import Tensor
 from genimg import interpolation
 from genimg.checks import UsageError, at_least
 from genimg.plots import pixels
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("latent_path")
 _STRIP = 6
 """Frames per way in the fixed picture."""
 
@@ -134,7 +133,7 @@ class LatentPath(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         names = ("ways", "frames", "scores", "score", "label", "size", "way", "value")
         state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._films())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._films())}, metadata
 
     def _films(self) -> str:
         """A few frames of each way under each other: what stays on paper."""

@@ -97,20 +97,6 @@ const CSS = `
 @media (prefers-reduced-motion: reduce) { .gwm .track i { transition: none; } }
 `;
 
-// Dark means: light text is inherited from the page, whichever site the widget stands on.
-function followTheme(element, host) {
-  const update = () => {
-    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
-    const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
-    element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
-  };
-  update();
-  const observer = new MutationObserver(update);
-  for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "theme", "style"] });
-  return () => observer.disconnect();
-}
-
 const canvasOf = (width, height) => Object.assign(document.createElement("canvas"), { width, height });
 
 // A file as the model takes it. Halved again and again: one large reduction would skip pixels.
@@ -139,9 +125,6 @@ async function shrunk(file, size, colour) {
   return canvas.toDataURL("image/png");
 }
 
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 function render({ model, el }) {
   const [get, size] = [(name) => model.get(name), model.get("size")];

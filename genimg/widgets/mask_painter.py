@@ -12,7 +12,6 @@ import asyncio
 import html
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -23,6 +22,7 @@ from torch import Tensor
 from genimg import checks
 from genimg.checks import UsageError, choice
 from genimg.plots import pixels
+from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, light, mask_of, png_url
 
 Step = tuple[int, int, Tensor, str]
@@ -30,7 +30,7 @@ Step = tuple[int, int, Tensor, str]
 Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("mask_painter")
 _EVERY = 0.08
 """Seconds between two pictures of a running search."""
 _BREATH = 0.005
