@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +15,10 @@ from genimg.checks import UsageError
 from genimg.networks import chromagan
 from genimg.widgets import Colouring
 from genimg.widgets.colouring import _text
+from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "colouring.js"
+MODULE, SHARED = module("colouring"), module()
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
     NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
@@ -137,7 +137,7 @@ def test_bins_of_chroma_are_refused():
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.read_bytes()).decode()
+    data = base64.b64encode(MODULE.encode()).decode()
 
     def run(expression, **inputs):
         values = "".join(f"const {name} = {json.dumps(value)};" for name, value in inputs.items())
@@ -162,7 +162,7 @@ def rgba(x):
 @needs_node
 class TestModule:
     def test_needs_nothing_from_outside(self):
-        assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.read_text("utf-8"), re.M)
+        assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.removeprefix(SHARED), re.M)
 
     def test_lightness(self, node):
         data, x = rgba(picture(3, 7, 9))

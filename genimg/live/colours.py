@@ -1,7 +1,4 @@
-"""Lightness in, chroma and a class distribution out: what colours the reader's own picture in the page.
-
-Book: 06_chromagan.
-"""
+"""Lightness in, chroma and a class distribution out: what colours the reader's own picture in the page."""
 
 from __future__ import annotations
 
@@ -14,24 +11,19 @@ from genimg import zoo
 from genimg.live.graph import Graph
 from genimg.networks import ChromaGenerator
 
-NAME = "colours-scenes"
-
 
 class Colouring(nn.Module):
     """L (1, 1, size, size) in [0, 1] → ab (1, 2, size, size) as the network gives it, and y (1, classes), of sum 1.
 
     Of the class branch, where half of the network's weights are, a single matrix is left: between its linear layers
-    there is nothing, and so their product answers the same. It is the same with the branch that sees the whole picture.
-
-    Book: 06_chromagan.
+    there is nothing, and so their product answers the same.
     """
 
     def __init__(self, G: ChromaGenerator) -> None:
         super().__init__()
         self.G = copy.deepcopy(G).eval().requires_grad_(False)
-        self.G.whole = nn.Sequential(product(G.whole))
-        if G.classifier is not None:
-            self.G.classifier = nn.Sequential(product(G.classifier))
+        assert self.G.classifier is not None
+        self.G.classifier = nn.Sequential(product(self.G.classifier))
 
     def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
         ab, logits = self.G(L)
@@ -58,12 +50,9 @@ def product(layers: nn.Sequential) -> nn.Linear:
     return one
 
 
-def graph() -> Graph:
-    """The shipped `colours-scenes`: L → ab, y.
-
-    Book: 06_chromagan.
-    """
-    G, _ = zoo.load(NAME, kind="colours")
+def scenes() -> Graph:
+    """The shipped `colours-scenes`: L → ab, y."""
+    G, _ = zoo.load("colours-scenes", kind="colours")
     assert isinstance(G, ChromaGenerator)
     ramp = torch.linspace(0, 1, G.size).expand(1, 1, G.size, G.size).contiguous()
     return Graph(Colouring(G), {"L": ramp}, ("ab", "y"))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
@@ -27,10 +26,10 @@ from genimg.color import grey, lightness, scale_l, unscale_ab
 from genimg.colorize import merge, shrink
 from genimg.networks import ChromaGenerator
 from genimg.plots import pixels
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import jpeg_url, light
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("colouring")
 _SENTENCE = (
     "Where scripts run, this picture is a control: it colours a picture of your own, without sending it anywhere."
 )
@@ -135,7 +134,7 @@ class Colouring(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         names = ("size", "classes", "pictures", "names", "first", "graph")
         state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._beside_each_other())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._beside_each_other())}, metadata
 
     def _beside_each_other(self) -> str:
         """Grey, coloured and original in a row: what stands where scripts do not run."""
