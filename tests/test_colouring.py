@@ -189,6 +189,12 @@ class TestModule:
     def test_black_and_white_and_one_pixel(self, node):
         assert node("[...it.merge([0, 100], 2, 1, [0, 0], 1)]") == [0, 0, 0, 255, 255, 255, 255, 255]
 
+    def test_grey(self, node):
+        data, x = rgba(picture(3, 7, 9))
+        found = torch.tensor(node("[...it.grey(it.lightness(data))]", data=data)).view(7, 9, 4)
+        assert (found[..., :3] == found[..., :1]).all() and (found[..., 3] == 255).all()
+        assert (found[..., :3] - 255 * gi.color.grey(x)[0].permute(1, 2, 0)).abs().max() < 0.6
+
     def test_grey_is_no_colour(self, node):
         assert node("[[7, 7, 7, 255, 0, 0, 0, 0], [7, 7, 7, 255, 7, 7, 8, 255], [7, 8, 7, 9]].map(it.hasColour)") == [
             False, True, True

@@ -21,6 +21,13 @@ export function lightness(rgba) {
   });
 }
 
+// RGBA bytes of the grey picture with this L, as `color.grey`.
+export function grey(L) {
+  const rgba = new Uint8ClampedArray(4 * L.length).fill(255);
+  L.forEach((value, i) => rgba.fill(byte(cube((value + 16) / 116)), 4 * i, 4 * i + 3));
+  return rgba;
+}
+
 // Whether any pixel is more than grey.
 export const hasColour = (rgba) => rgba.some((value, i) => i % 4 < 2 && value !== rgba[i + 1]);
 
@@ -104,7 +111,7 @@ const CSS = `
   font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
 .gwc.dark { --real:#56b4e9; --bad:#ff9a57; --on:#0b2230; color-scheme: dark; }
 .gwc * { box-sizing: border-box; } .gwc [hidden] { display: none !important; }
-.gwc .bar, .gwc .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; } .gwc .bar { gap: 8px 12px; margin: 0 0 10px; font-size: 14px; }
+.gwc .bar, .gwc .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; } .gwc .bar { gap: 8px 12px; margin: 10px 0; font-size: 14px; } .gwc .bar:first-of-type { margin-top: 0; }
 .gwc button, .gwc .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
   border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
 .gwc button:hover, .gwc .choice:hover span { border-color: currentColor; }
@@ -112,17 +119,18 @@ const CSS = `
 .gwc .choice input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: pointer; }
 .gwc .choice :checked + span { background: var(--real); border-color: var(--real); color: var(--on); }
 .gwc .choice span:has(img) { padding: 3px; line-height: 0; }
-.gwc .choice img { display: block; width: 56px; height: 42px; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; filter: none; }
+.gwc .choice img { display: block; width: 56px; height: auto; aspect-ratio: 4/3; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; filter: none; }
 .gwc :focus-visible, .gwc .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwc.over { outline: 3px dashed var(--real); border-radius: 6px; }
 .gwc figure { margin: 0; min-width: 0; } .gwc figcaption { font-size: 14px; margin: 2px 0 0; text-align: center; }
 .gwc canvas { display: block; width: 100%; height: auto; margin: 0 auto; border-radius: 6px; }
 .gwc .stage { cursor: ew-resize; touch-action: pan-y; user-select: none; -webkit-user-select: none; }
 .gwc .three { display: flex; gap: 10px; justify-content: center; align-items: start; margin: 10px 0; } .gwc .three figure { flex: 1 1 0; }
-.gwc .slide { display: grid; grid-template-columns: 13.5em 1fr 5.5em; gap: 2px 12px; align-items: center; margin: 6px 0 0; font-size: 14px; }
-.gwc .slide input { width: 100%; min-width: 0; height: 28px; margin: 0; accent-color: var(--real); } .gwc output { font-variant-numeric: tabular-nums; }
+.gwc .sliders { display: grid; grid-template-columns: 1fr 1fr; gap: 6px 24px; margin-top: 8px; }
+.gwc .slide { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 12px; margin: 0; font-size: 14px; }
+.gwc .slide input { flex: 1 0 100%; min-width: 0; height: 28px; margin: 0; accent-color: var(--real); } .gwc .value { font-variant-numeric: tabular-nums; }
 .gwc p { margin: 6px 0 0; font-size: 14px; } .gwc .said { min-height: 1.4em; font-variant-numeric: tabular-nums; } .gwc .bad { color: var(--bad); font-weight: 600; }
-@container (max-width: 560px) { .gwc .slide { grid-template-columns: 1fr 5.5em; } .gwc .slide span { grid-column: 1 / -1; margin-top: 4px; } }
+@container (max-width: 560px) { .gwc .sliders { grid-template-columns: 1fr; } }
 `;
 
 const blobOf = (url) => new Blob([Uint8Array.from(atob(url.split(",")[1]), (sign) => sign.charCodeAt(0))]);
@@ -157,14 +165,13 @@ function render({ model, el }) {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Colours for a picture of your own");
   const choice = (part, value, shown, on) => `<label class="choice"><input ${QUIET} type="radio" name="${view}-${part}" data-part="${part}" value="${value}"${on ? " checked" : ""}><span>${shown}</span></label>`;
-  const slider = (part, words, from, to, step, value) => `<label class="slide"><span>${words}</span><input ${QUIET} type="range" data-part="${part}" min="${from}" max="${to}" step="${step}" value="${value}"><output></output></label>`;
+  const slider = (part, words, from, to, step, value) => `<label class="slide"><span>${words}</span><span class="value" aria-hidden="true"></span><input ${QUIET} type="range" data-part="${part}" min="${from}" max="${to}" step="${step}" value="${value}"></label>`;
   const figure = (name) => `<figure data-figure="${name}"><canvas role="img"></canvas><figcaption>${name}</figcaption></figure>`;
   root.innerHTML = `<style>${CSS}</style>
     <div class="bar" data-row="pictures"><div class="group" role="radiogroup" aria-label="picture" data-list></div>
       <button ${QUIET} type="button" data-do="own">your own…</button><span>or drop one here, or paste it</span><input type="file" accept="image/*" hidden></div>
     <canvas class="stage" role="img"></canvas>
-    ${slider("line", "left of the line grey, right of it coloured", 0, 100, 1, 50)}
-    ${slider("more", "more colour than the network says", 0, 4, 0.1, 1)}
+    <div class="sliders">${slider("line", "left of the line: grey", 0, 100, 1, 50)}${slider("more", "strength of the colours", 0, 4, 0.1, 1)}</div>
     <div class="bar"><button ${QUIET} type="button" data-do="save">Download the coloured picture</button>
       <div class="group" role="radiogroup" aria-label="compare the colours with" data-row="against">compare with ${choice("against", "grey", "grey", true)}${choice("against", "original", "original", false)}</div></div>
     <div class="three">${["grey", "coloured", "original"].map(figure).join("")}</div>
@@ -210,27 +217,22 @@ function render({ model, el }) {
   }
 
   // What is given is coloured and shown; whatever fails, the picture that was there stays.
-  async function take(blob, name, known) {
+  async function take(blob, name, place = -1, known = null) {
     const mine = ++turn;
-    if (!known) say("One moment: the network looks at the picture.");
-    let image;
+    say("One moment: the network looks at the picture.");
     try {
-      image = await pixelsOf(blob);
-    } catch {
-      return mine === turn && say("This file is no picture that the browser can read.", true);
-    }
-    const { width, height, data: rgba } = image;
-    const L = lightness(rgba);
-    try {
+      const { width, height, data: rgba } = await pixelsOf(blob).catch(() => Promise.reject(new Error("This file is no picture that the browser can read.")));
+      const L = lightness(rgba);
       const { ab, y } = known || (await predicted(shrink(L, width, height, size).map((value) => value / 100)));
       if (mine !== turn) return;
-      shown = { name, width, height, L, rgba, ab: Float32Array.from(ab, (value) => 255 * value - 128) };
+      shown = { name, place, width, height, L, rgba, ab: Float32Array.from(ab, (value) => 255 * value - 128) };
+      root.dataset.shown = name;
       draw();
       say(y.length ? `Coloured. In the words that it knows, the network sees: ${belief(y, classes)}.` : "Coloured.");
-      root.dataset.shown = name;
     } catch (error) {
       if (mine === turn) say(error.message, true);
     }
+    root.querySelectorAll("[data-part=picture]").forEach((radio, i) => (radio.checked = i === shown?.place));
   }
 
   // ------------------------------------------------------------ the pictures
@@ -243,12 +245,12 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const { L, width, height, rgba, ab } = shown;
+    const { L, width, height, rgba } = shown;
     const colours = hasColour(rgba);
     if (!colours) against = "grey";
     $("[data-row=against]").hidden = $("[data-figure=original]").hidden = !colours;
     $("[value=grey][data-part=against]").checked = against === "grey";
-    fill("grey", merge(L, width, height, new Float32Array(ab.length), size));
+    fill("grey", grey(L));
     fill("original", rgba);
     Object.assign(stage, { width, height });
     stage.style.maxWidth = `${Math.round((460 * width) / height)}px`; // no picture is higher than that
@@ -260,8 +262,8 @@ function render({ model, el }) {
     waiting = 0;
     const { L, width, height, ab } = shown;
     fill("coloured", merge(L, width, height, ab, size, Number(more.value)));
-    const words = `× ${Number(more.value).toFixed(1)}`;
-    more.nextElementSibling.textContent = words;
+    const words = `× ${Number(more.value).toFixed(1)}, ${Number(more.value) === 1 ? "as the network says" : Number(more.value) > 1 ? "exaggerated" : "weakened"}`;
+    more.previousElementSibling.textContent = words;
     more.setAttribute("aria-valuetext", words);
     drawStage();
   }
@@ -278,8 +280,8 @@ function render({ model, el }) {
       brush.fillStyle = colour;
       brush.fillRect(at - wide / 2, 0, wide, height);
     }
-    line.previousElementSibling.textContent = `left of the line ${against}, right of it coloured`;
-    line.nextElementSibling.textContent = `${line.value} %`;
+    line.parentElement.firstElementChild.textContent = `left of the line: ${against}`;
+    line.previousElementSibling.textContent = `${line.value} %`;
     line.setAttribute("aria-valuetext", `${line.value} % ${against}, the rest coloured`);
     stage.setAttribute("aria-label", `${name}: ${against} left of a line at ${line.value} %, coloured right of it`);
   }
@@ -295,11 +297,8 @@ function render({ model, el }) {
         setTimeout(() => URL.revokeObjectURL(href), 1000);
       }),
   };
-  const own = (file) => {
-    root.querySelectorAll("[data-part=picture]").forEach((radio) => (radio.checked = false));
-    return take(file, file.name || "your picture");
-  };
-  const picked = (i, known) => take(blobOf(pictures[i]), names[i], known);
+  const own = (file) => take(file, file.name || "your picture");
+  const picked = (i, known) => take(blobOf(pictures[i]), names[i], i, known);
   root.addEventListener("click", ({ target }) => actions[target.closest("button")?.dataset.do]?.());
   root.addEventListener("input", ({ target }) => {
     const { part } = target.dataset;

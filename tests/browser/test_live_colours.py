@@ -1,8 +1,8 @@
 """The colouring widget in a built page, opened from disk: the network runs there, and its colours are the package's."""
 
-import base64
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -12,6 +12,7 @@ import genimg as gi
 from genimg.data.catalogue import SCENES
 from genimg.live import site
 from genimg.widgets import Colouring
+from genimg.widgets.wire import cell_of
 
 ROOT = Path(__file__).parents[2]
 CSS = (ROOT / "book" / "_static" / "genimg.css").read_text("utf-8")
@@ -76,12 +77,12 @@ def saved(page, path):
 
 
 def tensor_of(path):
-    import numpy as np
-
     return tensor(np.asarray(Image.open(path).convert("RGB")))
 
 
-@pytest.mark.parametrize(("size", "grey"), [((512, 300), False), ((211, 400), True), ((64, 64), False), ((40, 31), False)])
+@pytest.mark.parametrize(
+    ("size", "grey"), [((512, 300), False), ((211, 400), True), ((64, 64), False), ((40, 31), False)]
+)
 def test_its_colours_are_those_of_the_package(show, folder, G, tmp_path, size, grey):
     width, height = size
     picture = Image.fromarray(astronaut()[:height, -width:] if not grey else camera()[:height, -width:])
@@ -99,3 +100,112 @@ def test_its_colours_are_those_of_the_package(show, folder, G, tmp_path, size, g
     assert float((expected - expected.mean(0)).abs().max()) > 5  # there are colours to compare
     assert root.locator("[data-figure=original]").is_visible() == (not grey)
     assert page.complaints == page.outside == []
+
+
+def pixels(page, selector):
+    """The bytes of a canvas, (h, w, 3)."""
+    url = page.locator(selector).evaluate("(canvas) => canvas.toDataURL('image/png')")
+    return cell_of(url).astype(int)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_line_between_grey_and_coloured(show, shot, folder, width, dark):
+    page = show(folder, width, dark)
+    root = shown(page, "cup")
+    grey, coloured, original = (
+        pixels(page, f"[data-figure={name}] canvas") for name in ("grey", "coloured", "original")
+    )
+    assert np.ptp(grey, 2).max() == 0 < np.ptp(coloured, 2).max() < np.ptp(original, 2).max()
+    page.get_by_role("slider", name="left of the line").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    stage = pixels(page, ".stage")
+    assert np.array_equal(stage[:, :175], grey[:, :175]) and np.array_equal(stage[:, 185:], coloured[:, 185:])
+    root.locator("label", has_text="original").click()
+    assert np.array_equal(pixels(page, ".stage")[:, :175], original[:, :175])
+    box = root.locator(".stage").bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 9, steps=3)
+    page.mouse.up()
+    assert page.get_by_role("slider", name="left of the line: original").input_value() == "20"
+    page.get_by_role("slider", name="strength").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    assert root.locator(".value").nth(1).inner_text() == "× 2.0, exaggerated"
+    page.wait_for_timeout(100)
+    assert np.ptp(pixels(page, "[data-figure=coloured] canvas"), 2).mean() > 1.5 * np.ptp(coloured, 2).mean()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.complaints == page.outside == []
+    shot(page, f"page-colouring-{width}{'-dark' * dark}")
+
+
+def test_another_picture_is_coloured_with_a_finger(show, folder):
+    page = show(folder, 400, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    root = shown(page, "cup")
+    before = pixels(page, "[data-figure=coloured] canvas")
+    root.get_by_role("radio", name="camera").tap()
+    shown(page, "camera")
+    assert pixels(page, "[data-figure=coloured] canvas").shape == (256, 256, 3) != before.shape
+    assert not root.locator("[data-row=against]").is_visible()  # it never had a colour
+    words = root.get_by_role("status").inner_text()
+    assert words.startswith("Coloured. In the words that it knows, the network sees: ")
+    assert any(f"{scene} " in words for scene in SCENES)
+    assert page.complaints == []
+
+
+def test_a_picture_is_dropped_or_pasted(show, folder):
+    page = show(folder)
+    root = shown(page, "cup")
+    give = """async ([root, event, name, width]) => {
+        const canvas = Object.assign(document.createElement("canvas"), { width, height: 600 });
+        const blob = await new Promise((done) => canvas.toBlob(done));
+        const data = new DataTransfer();
+        data.items.add(new File([blob], name, { type: "image/png" }));
+        const said = { bubbles: true, cancelable: true };
+        const [made, key] = event === "paste" ? [ClipboardEvent, "clipboardData"] : [DragEvent, "dataTransfer"];
+        return !root.dispatchEvent(new made(event, { ...said, [key]: data }));
+    }"""
+    assert page.evaluate(give, [root.element_handle(), "dragover", "x", 9])  # it may be dropped here
+    assert page.evaluate(give, [root.element_handle(), "drop", "dropped.png", 2000])
+    shown(page, "dropped.png")
+    assert pixels(page, ".stage").shape == (307, 1024, 3)  # no longer than that
+    assert page.evaluate(give, [root.element_handle(), "paste", "pasted.png", 300])
+    shown(page, "pasted.png")
+    page.mouse.move(0, 0)
+    assert not page.evaluate(give, [page.locator("body").element_handle(), "paste", "elsewhere.png", 9])
+    assert page.complaints == []
+
+
+def test_what_is_no_picture_changes_nothing(show, folder, tmp_path):
+    page = show(folder)
+    root = shown(page, "cup")
+    (tmp_path / "words.png").write_text("no picture")
+    root.locator("input[type=file]").set_input_files(tmp_path / "words.png")
+    root.get_by_role("status").get_by_text("no picture that the browser can read").wait_for()
+    assert root.get_attribute("data-shown") == "cup" and root.get_by_role("radio", name="cup").is_checked()
+
+
+def test_a_page_without_its_networks_keeps_the_picture(show, tmp_path):
+    page = show(tmp_path)
+    root = shown(page, "cup")
+    root.locator("label.choice", has=page.locator("img[alt=camera]")).click()
+    root.get_by_role("status").get_by_text("without its networks").wait_for()
+    assert root.get_attribute("data-shown") == "cup" and root.get_by_role("radio", name="cup").is_checked()
+
+
+def test_without_web_assembly_a_picture_and_a_sentence_stay(show, shot, folder):
+    page = show(folder, before="delete globalThis.WebAssembly")
+    root = shown(page, "cup")
+    assert np.ptp(pixels(page, "[data-figure=coloured] canvas"), 2).max() > 0
+    assert root.get_by_text("its browser without WebAssembly").is_visible()
+    assert not root.get_by_role("button", name="your own").is_visible()
+    assert page.complaints == page.outside == []
+    shot(page, "page-colouring-without-web-assembly")
+
+
+def test_without_scripts(show, shot, folder):
+    page = show(folder, java_script_enabled=False)
+    assert page.locator("img").count() == 3 and "picture of your own" in page.locator("p").inner_text()
+    shot(page, "page-colouring-without-scripts")
