@@ -12,6 +12,7 @@ import torch
 
 import genimg as gi
 from genimg.checks import UsageError
+from genimg.data.catalogue import SCENES
 from genimg.networks import chromagan
 from genimg.widgets import Colouring
 from genimg.widgets.colouring import _text
@@ -128,6 +129,17 @@ class TestPage:
 def test_bad_input(G, pictures, words, message):
     with pytest.raises(UsageError, match=message):
         Colouring(G, pictures, words)
+
+
+def test_a_page_must_colour_with_the_same_network(G):
+    with pytest.raises(UsageError, match="did you mean 'colours'"):
+        Colouring(G, {"x": smooth(3, 9, 9)}, WORDS, live="colour")
+    other = chromagan(size=64, width=2, classes=6, seed=0)[0]
+    for network, words in ((G, WORDS), (other, SCENES)):
+        with pytest.raises(UsageError, match="live 'colours' does not give the colours of this network"):
+            Colouring(network, {"x": smooth(3, 9, 9)}, words, live="colours")
+    shipped = gi.zoo.load("colours-scenes", kind="colours")[0]
+    assert Colouring(shipped, {"x": smooth(3, 9, 9)}, SCENES, live="colours").live == "colours"
 
 
 def test_bins_of_chroma_are_refused():

@@ -9,14 +9,14 @@ Book: 05_history_ad, 06_chromagan, 07_inpainting, in the built pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from genimg.live.colours import scenes
 from genimg.live.graph import Graph as Graph
 from genimg.live.graph import onnx_bytes as onnx_bytes
 from genimg.live.walks import digits, faces
 
-GRAPHS: Mapping[str, Callable[[], Graph]] = {
+GRAPHS: dict[str, Callable[[], Graph]] = {
     "colours": scenes,
     "digits": digits,
     "faces": faces,

@@ -23,7 +23,7 @@ class Colouring(nn.Module):
         super().__init__()
         self.G = copy.deepcopy(G).eval().requires_grad_(False)
         assert self.G.classifier is not None
-        self.G.classifier = nn.Sequential(product(self.G.classifier))
+        self.G.classifier = nn.Sequential(product(self.G.classifier).half().float())  # as the file keeps it
 
     def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
         ab, logits = self.G(L)
@@ -40,11 +40,11 @@ def product(layers: nn.Sequential) -> nn.Linear:
         >>> torch.allclose(product(layers)(x), layers(x), atol=1e-6)
         True
     """
-    first, *rest = (layer.double() for layer in copy.deepcopy(layers))
-    weight, bias = first.weight, first.bias
-    for layer in rest:
-        weight, bias = layer.weight @ weight, layer.weight @ bias + layer.bias
-    one = nn.Linear(weight.shape[1], weight.shape[0])
+    parts = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    weight, bias = parts[0].weight.double(), parts[0].bias.double()
+    for layer in parts[1:]:
+        weight, bias = layer.weight.double() @ weight, layer.weight.double() @ bias + layer.bias.double()
+    one = nn.Linear(parts[0].in_features, parts[-1].out_features)
     one.weight.copy_(weight)
     one.bias.copy_(bias)
     return one

@@ -19,7 +19,8 @@ class Graph(NamedTuple):
 
     Attributes:
         module: in eval mode; called with the inputs in their order, gives a tensor or a tuple of tensors.
-        inputs: an example of each by name; names and shapes become those of the graph, fixed, batch included.
+        inputs: an example of each by name; names and shapes become those of the graph, fixed, batch included. The
+            tests compare torch, onnxruntime and the browser on these very values.
         outputs: the names of what the module gives, in its order.
     """
 

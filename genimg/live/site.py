@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -52,7 +53,7 @@ def exported(cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> dict[str, Pat
     for name, path in found.items():
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
+            part = path.with_suffix(f".{os.getpid()}.part")  # another process may be filling the same cache
             part.write_bytes(onnx_bytes(GRAPHS[name]()))
             part.replace(path)
     return found
@@ -81,5 +82,5 @@ def _made_from() -> str:
         try:
             digest.update(f"{package} {metadata.version(package)}".encode())
         except metadata.PackageNotFoundError:
-            raise UsageError(f"models for the pages need {package}: pip install 'genimg[live]'") from None
+            raise UsageError(f"they need {package}: pip install 'genimg[live]'") from None
     return digest.hexdigest()[:16]

@@ -128,7 +128,7 @@ const CSS = `
 .gwc .three { display: flex; gap: 10px; justify-content: center; align-items: start; margin: 10px 0; } .gwc .three figure { flex: 1 1 0; }
 .gwc .sliders { display: grid; grid-template-columns: 1fr 1fr; gap: 6px 24px; margin-top: 8px; }
 .gwc .slide { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 12px; margin: 0; font-size: 14px; }
-.gwc .slide input { flex: 1 0 100%; min-width: 0; height: 28px; margin: 0; accent-color: var(--real); } .gwc .value { font-variant-numeric: tabular-nums; }
+.gwc .slide input { flex: 1 0 100%; min-width: 0; height: 22px; margin: 3px 0; outline-offset: 0; accent-color: var(--real); } .gwc .value { font-variant-numeric: tabular-nums; }
 .gwc p { margin: 6px 0 0; font-size: 14px; } .gwc .said { min-height: 1.4em; font-variant-numeric: tabular-nums; } .gwc .bad { color: var(--bad); font-weight: 600; }
 @container (max-width: 560px) { .gwc .sliders { grid-template-columns: 1fr; } }
 `;
@@ -156,10 +156,10 @@ async function pixelsOf(blob) {
 }
 
 function render({ model, el }) {
-  const [size, classes, names, pictures, graph] = ["size", "classes", "names", "pictures", "graph"].map((name) => model.get(name));
+  const [size, classes, names, pictures, network] = ["size", "classes", "names", "pictures", "live"].map((name) => model.get(name));
   const view = `gwc-${Math.random().toString(36).slice(2)}`;
   const kernel = !model.live && typeof model.send === "function";
-  const able = kernel || (Boolean(model.live) && typeof WebAssembly === "object");
+  const able = kernel || (model.live && network && !liveProblem());
   const root = document.createElement("div");
   root.className = "gwc";
   root.setAttribute("role", "group");
@@ -195,7 +195,7 @@ function render({ model, el }) {
 
   async function predicted(L) {
     if (!kernel) {
-      const session = await openLive(model, graph);
+      const session = await openLive(model, network);
       const { ab, y } = await session.run({ L: { data: L, dims: [1, 1, size, size] } });
       return { ab: ab.data, y: y.data };
     }
@@ -352,7 +352,7 @@ function render({ model, el }) {
   $("[data-row=pictures]").hidden = !able;
   $("[data-list]").innerHTML = pictures.map((url, i) => choice("picture", i, `<img src="${url}" alt="${escaped(names[i])}" title="${escaped(names[i])}">`, i === 0)).join("");
   $("[data-out=privacy]").textContent = !able
-    ? "To colour a picture of your own, open this chapter in a notebook or in the book's full site: this page came without the network, or its browser without WebAssembly."
+    ? `${liveProblem()} A picture of your own can be coloured in a notebook, and on the book's own pages in most browsers.`.trim()
     : `Your picture does not leave this page${kernel ? `; the notebook's kernel gets ${size} × ${size} pixels of its lightness` : ""}. Longer sides than ${MOST} pixels are reduced.`;
   const known = model.get("first");
   picked(0, { ab: unpacked(known.ab), y: unpacked(known.y) });

@@ -21,7 +21,7 @@ import traitlets
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from genimg.checks import UsageError
+from genimg.checks import UsageError, choice
 from genimg.color import grey, lightness, scale_l, unscale_ab
 from genimg.colorize import merge, shrink
 from genimg.networks import ChromaGenerator
@@ -54,11 +54,12 @@ class Colouring(anywidget.AnyWidget):
         G: from `networks.chromagan`, with two outputs.
         pictures: by name: sRGB (3, h, w), or grey (1, h, w), float in [0, 1], of any sizes; the first is shown at once.
         classes: the words of G's class branch, if it has one.
-        graph: the live model of a built page, which must be made of the same weights as G: a key of `live.GRAPHS`.
+        live: the network of a built page, a key of `genimg.live.GRAPHS`, which must be G: "colours", for the shipped
+            `colours-scenes`. Without it only a kernel colours other pictures than the first.
 
     Raises:
         UsageError: no pictures, other shapes or values, a G that predicts bins of chroma, words that do not fit its
-            class branch, or more than 1.5 MB.
+            class branch, a `live` that is unknown or another network, or more than 1.5 MB.
 
     Book: 06_chromagan.
 
@@ -75,7 +76,7 @@ class Colouring(anywidget.AnyWidget):
     pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
-    graph = traitlets.Unicode().tag(sync=True)
+    live = traitlets.Unicode().tag(sync=True)
     # What the page asks, {id, L}, and what the kernel answers, {id, ab, y} or {id, error}; base64 of float32.
     asked = traitlets.Dict().tag(sync=True)
     answer = traitlets.Dict().tag(sync=True)
@@ -85,7 +86,7 @@ class Colouring(anywidget.AnyWidget):
         G: ChromaGenerator,
         pictures: Mapping[str, Tensor],
         classes: Sequence[str] = (),
-        graph: str = "colours",
+        live: str = "",
         **kwargs: Any,
     ) -> None:
         if G.outputs != 2:
@@ -97,14 +98,17 @@ class Colouring(anywidget.AnyWidget):
         cells = {name: _cell(picture, name) for name, picture in pictures.items()}
         self._G = G
         self._first = next(iter(pictures.values()))[None].detach().cpu().float()
-        self._said = self._look(scale_l(shrink(lightness(self._first), G.size)))
+        L = scale_l(shrink(lightness(self._first), G.size))
+        self._said = self._look(L)
+        if live:
+            _same_network(live, L, self._said)
         super().__init__(
             size=G.size,
             classes=list(classes),
             pictures=light([jpeg_url(cell) for cell in cells.values()], "pictures"),
             names=list(cells),
             first=_sent(self._said),
-            graph=graph,
+            live=live,
             **kwargs,
         )
 
@@ -132,7 +136,7 @@ class Colouring(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        names = ("size", "classes", "pictures", "names", "first", "graph")
+        names = ("size", "classes", "pictures", "names", "first", "live")
         state = {name: getattr(self, name) for name in names}
         return data | {"text/html": page_html(_MODULE, state, self._beside_each_other())}, metadata
 
@@ -158,6 +162,19 @@ class Colouring(anywidget.AnyWidget):
             + "\n".join(parts)
             + f'\n</div>\n<p style="margin:8px 0 0;text-align:center">{_SENTENCE}</p>'
         )
+
+
+@torch.no_grad()
+def _same_network(live: str, L: Tensor, said: Answer) -> None:
+    """Nothing, if the graph of that name gives this answer: else a page would colour with two networks."""
+    from genimg.live import GRAPHS
+
+    graph = GRAPHS[choice(live, "live", GRAPHS)]()
+    if set(graph.inputs) == {"L"} and graph.inputs["L"].shape == L.shape:
+        ab, y = graph.module(L)
+        if torch.allclose(ab, said.ab, atol=1e-3) and y[0].shape == said.y.shape:
+            return
+    raise UsageError(f"live {live!r} does not give the colours of this network")
 
 
 def _cell(picture: Tensor, name: str) -> np.ndarray:

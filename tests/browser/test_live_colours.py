@@ -38,7 +38,7 @@ def G():
 @pytest.fixture(scope="module")
 def html(G):
     pictures = {"cup": tensor(coffee()[::2, ::2]), "camera": tensor(camera()[::2, ::2])}
-    return Colouring(G, pictures, SCENES)._repr_mimebundle_()[0]["text/html"]
+    return Colouring(G, pictures, SCENES, live="colours")._repr_mimebundle_()[0]["text/html"]
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_without_web_assembly_a_picture_and_a_sentence_stay(show, shot, folder):
     page = show(folder, before="delete globalThis.WebAssembly")
     root = shown(page, "cup")
     assert np.ptp(pixels(page, "[data-figure=coloured] canvas"), 2).max() > 0
-    assert root.get_by_text("its browser without WebAssembly").is_visible()
+    assert root.get_by_text("WebAssembly is switched off in this browser").is_visible()
     assert not root.get_by_role("button", name="your own").is_visible()
     assert page.complaints == page.outside == []
     shot(page, "page-colouring-without-web-assembly")
