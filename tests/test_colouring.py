@@ -13,6 +13,7 @@ import torch
 import genimg as gi
 from genimg.checks import UsageError
 from genimg.data.catalogue import SCENES
+from genimg.live import GRAPHS
 from genimg.networks import chromagan
 from genimg.widgets import Colouring
 from genimg.widgets.colouring import _text
@@ -60,9 +61,9 @@ class TestTraits:
     def test_the_first_is_coloured_beforehand(self, colouring, G):
         L = gi.color.lightness(smooth(3, 40, 56)[None])
         assert torch.allclose(
-            255 * numbers(colouring.first["ab"]).view(1, 2, 32, 32) - 128, gi.colorize.chroma(G, L), atol=1e-4
+            255 * numbers(colouring.first["ab"]).view(1, 2, 32, 32) - 128, gi.colorize.chroma(G, L), atol=0.02
         )
-        assert abs(float(numbers(colouring.first["y"]).sum()) - 1) < 1e-6
+        assert abs(float(numbers(colouring.first["y"]).sum()) - 1) < 1e-3
 
     def test_without_a_class_branch(self):
         G, _ = chromagan(size=32, width=2, classes=0, seed=0)
@@ -129,6 +130,19 @@ class TestPage:
 def test_bad_input(G, pictures, words, message):
     with pytest.raises(UsageError, match=message):
         Colouring(G, pictures, words)
+
+
+def test_the_network_of_a_page_is_the_shipped_one():
+    G, _ = gi.zoo.load("colours-scenes", kind="colours")
+    module, inputs, outputs = GRAPHS["colours"]()
+    L = picture(1, 64, 64)[None]
+    assert list(inputs) == ["L"] and inputs["L"].shape == L.shape and outputs == ("ab", "y")
+    with torch.no_grad():
+        (ab, y), said = module(L), G(L)
+    assert torch.equal(ab, said.ab)
+    assert torch.allclose(y, said.logits.softmax(1), atol=1e-3)  # three matrices in one, in half precision
+    kept = sum(weights.numel() for weights in module.parameters())
+    assert kept < 0.6 * sum(weights.numel() for weights in G.parameters())
 
 
 def test_a_page_must_colour_with_the_same_network(G):

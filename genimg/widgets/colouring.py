@@ -107,7 +107,8 @@ class Colouring(anywidget.AnyWidget):
             classes=list(classes),
             pictures=light([jpeg_url(cell) for cell in cells.values()], "pictures"),
             names=list(cells),
-            first=_sent(self._said),
+            # Finer than a picture shows, and the same on every machine.
+            first=_sent(Answer(*(numbers.round(decimals=4) for numbers in self._said))),
             live=live,
             **kwargs,
         )
