@@ -10,26 +10,31 @@ const decoded = Float64Array.from({ length: 256 }, (_, i) => (i / 255 > 0.04045 
 // Bytes of linear light, looked up: three powers a pixel would make the slider stutter.
 const FINE = 65536;
 const encoded = Uint8Array.from({ length: FINE + 1 }, (_, i) => Math.round(255 * (i / FINE > 0.0031308 ? 1.055 * (i / FINE) ** (1 / 2.4) - 0.055 : (12.92 * i) / FINE)));
-const byte = (light) => encoded[Math.round(FINE * Math.min(1, Math.max(0, light)))];
+const byte = (light) => encoded[light < 0 ? 0 : light > 1 ? FINE : (FINE * light + 0.5) | 0];
 const cube = (t) => (t > 0.2068966 ? t * t * t : (t - 16 / 116) / 7.787);
 
 // L in [0, 100] of each pixel of RGBA bytes.
 export function lightness(rgba) {
-  return Float32Array.from({ length: rgba.length / 4 }, (_, i) => {
+  const L = new Float32Array(rgba.length / 4);
+  for (let i = 0; i < L.length; i++) {
     const Y = 0.212671 * decoded[rgba[4 * i]] + 0.71516 * decoded[rgba[4 * i + 1]] + 0.072169 * decoded[rgba[4 * i + 2]];
-    return 116 * (Y > 0.008856 ? Math.cbrt(Y) : 7.787 * Y + 16 / 116) - 16;
-  });
+    L[i] = 116 * (Y > 0.008856 ? Math.cbrt(Y) : 7.787 * Y + 16 / 116) - 16;
+  }
+  return L;
 }
 
 // RGBA bytes of the grey picture with this L, as `color.grey`.
 export function grey(L) {
   const rgba = new Uint8ClampedArray(4 * L.length).fill(255);
-  L.forEach((value, i) => rgba.fill(byte(cube((value + 16) / 116)), 4 * i, 4 * i + 3));
+  for (let i = 0; i < L.length; i++) rgba[4 * i] = rgba[4 * i + 1] = rgba[4 * i + 2] = byte(cube((L[i] + 16) / 116));
   return rgba;
 }
 
 // Whether any pixel is more than grey.
-export const hasColour = (rgba) => rgba.some((value, i) => i % 4 < 2 && value !== rgba[i + 1]);
+export function hasColour(rgba) {
+  for (let i = 0; i < rgba.length; i += 4) if (rgba[i] !== rgba[i + 1] || rgba[i] !== rgba[i + 2]) return true;
+  return false;
+}
 
 // Reduced to size x size pixels, antialiased, as `colorize.shrink`; the aspect ratio is not kept.
 export function shrink(L, width, height, size) {
@@ -122,10 +127,9 @@ const CSS = `
 .gwc .choice img { display: block; width: 56px; height: auto; aspect-ratio: 4/3; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; filter: none; }
 .gwc :focus-visible, .gwc .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwc.over { outline: 3px dashed var(--real); border-radius: 6px; }
-.gwc figure { margin: 0; min-width: 0; } .gwc figcaption { font-size: 14px; margin: 2px 0 0; text-align: center; }
 .gwc canvas { display: block; width: 100%; height: auto; margin: 0 auto; border-radius: 6px; }
 .gwc .stage { cursor: ew-resize; touch-action: pan-y; user-select: none; -webkit-user-select: none; }
-.gwc .three { display: flex; gap: 10px; justify-content: center; align-items: start; margin: 10px 0; } .gwc .three figure { flex: 1 1 0; }
+.gwc .three { display: flex; gap: 10px; justify-content: center; align-items: start; margin: 10px 0; } .gwc .three > div { flex: 1 1 0; min-width: 0; font-size: 14px; text-align: center; }
 .gwc .sliders { display: grid; grid-template-columns: 1fr 1fr; gap: 6px 24px; margin-top: 8px; }
 .gwc .slide { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 12px; margin: 0; font-size: 14px; }
 .gwc .slide input { flex: 1 0 100%; min-width: 0; height: 22px; margin: 3px 0; outline-offset: 0; accent-color: var(--real); } .gwc .value { font-variant-numeric: tabular-nums; }
@@ -166,15 +170,15 @@ function render({ model, el }) {
   root.setAttribute("aria-label", "Colours for a picture of your own");
   const choice = (part, value, shown, on) => `<label class="choice"><input ${QUIET} type="radio" name="${view}-${part}" data-part="${part}" value="${value}"${on ? " checked" : ""}><span>${shown}</span></label>`;
   const slider = (part, words, from, to, step, value) => `<label class="slide"><span>${words}</span><span class="value" aria-hidden="true"></span><input ${QUIET} type="range" data-part="${part}" min="${from}" max="${to}" step="${step}" value="${value}"></label>`;
-  const figure = (name) => `<figure data-figure="${name}"><canvas role="img"></canvas><figcaption>${name}</figcaption></figure>`;
+  const third = (name) => `<div data-figure="${name}"><canvas role="img"></canvas><span aria-hidden="true">${name}</span></div>`;
   root.innerHTML = `<style>${CSS}</style>
     <div class="bar" data-row="pictures"><div class="group" role="radiogroup" aria-label="picture" data-list></div>
       <button ${QUIET} type="button" data-do="own">your own…</button><span>or drop one here, or paste it</span><input type="file" accept="image/*" hidden></div>
     <canvas class="stage" role="img"></canvas>
-    <div class="sliders">${slider("line", "left of the line: grey", 0, 100, 1, 50)}${slider("more", "strength of the colours", 0, 4, 0.1, 1)}</div>
+    <div class="sliders">${slider("line", "left of the line: grey", 0, 100, 1, 50)}${slider("more", "strength", 0, 4, 0.1, 1)}</div>
     <div class="bar"><button ${QUIET} type="button" data-do="save">Download the coloured picture</button>
       <div class="group" role="radiogroup" aria-label="compare the colours with" data-row="against">compare with ${choice("against", "grey", "grey", true)}${choice("against", "original", "original", false)}</div></div>
-    <div class="three">${["grey", "coloured", "original"].map(figure).join("")}</div>
+    <div class="three">${["grey", "coloured", "original"].map(third).join("")}</div>
     <p class="said" role="status" aria-live="polite"></p><p data-out="privacy"></p>`;
   el.appendChild(root);
   const stopTheme = followTheme(root, el);

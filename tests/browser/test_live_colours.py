@@ -133,8 +133,7 @@ def test_a_line_between_grey_and_coloured(show, shot, folder, width, dark):
     page.get_by_role("slider", name="strength").focus()
     for _ in range(10):
         page.keyboard.press("ArrowRight")
-    assert root.locator(".value").nth(1).inner_text() == "× 2.0, exaggerated"
-    page.wait_for_timeout(100)
+    root.locator(".value", has_text="× 2.0, exaggerated").wait_for()  # drawn at the screen's next frame
     assert np.ptp(pixels(page, "[data-figure=coloured] canvas"), 2).mean() > 1.5 * np.ptp(coloured, 2).mean()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.complaints == page.outside == []
