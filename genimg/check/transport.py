@@ -241,5 +241,5 @@ def lipschitz(critic: object, x: object, y: object) -> Verdict:
     if share < -0.5:
         raise NotYet("the sign is the other way round: D is large on the first law")
     if share < 0.9:
-        raise NotYet(f"1-Lipschitz; it proves {100 * share:.0f} % of W1, and 90 % are asked for")
-    return Verdict(True, f"It proves {100 * share:.0f} % of W1.")
+        raise NotYet(f"1-Lipschitz; it proves {int(100 * share)} % of W1, and 90 % are asked for")
+    return Verdict(True, f"It proves {int(100 * share)} % of W1.")
