@@ -96,7 +96,7 @@ def js_of_shift(js: object) -> Verdict:
         raise NotYet("right up to s = 1; beyond it the laws are disjoint, and the divergence is at most log 2")
     if not abs(number(call(js, -0.5), "js(-0.5)") - LOG2 / 2) < 1e-4:
         raise NotYet("right for s >= 0; a shift to the left is as far as one to the right")
-    return Verdict(True, "Flat beyond s = 1: what the generator feels there is nothing.")
+    return Verdict(True, "Flat beyond s = 1: no slope for a generator there.")
 
 
 @judged

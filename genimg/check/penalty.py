@@ -85,7 +85,7 @@ def escaping(generator: object) -> Verdict:
         raise NotYet(
             f"not continuous in theta: at z = {float(probe[k]):g} it jumps by {fine:.2g} near theta = {where:.2g}"
         )
-    return Verdict(True, "Mass may escape to infinity as it becomes rare: every point converges, the law does not.")
+    return Verdict(True, "Every z converges, the law does not: mass escapes.")
 
 
 def _generated(generator: object, theta: float, z: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def three_points(answer: object) -> Verdict:
     _critic("lipschitz", steep, 2.0)
     if float((steep.diff().abs() / PLACES.diff()).max()) > 1 + 1e-6:
         raise NotYet("the Lipschitz critic is steeper than 1 somewhere: mind the distances of the points")
-    return Verdict(True, "A critic and a distance of the same value: each certifies the other.")
+    return Verdict(True, "Critic and distance of one value certify each other.")
 
 
 def _critic(name: str, values: Tensor, best: float) -> None:
@@ -129,7 +129,7 @@ def diameter(grey: object, pair: object) -> Verdict:
             raise NotYet("the two laws are equal")
         if not w1_1d(*sides) < c * total:
             raise NotYet(f"for c = {c:g} it has W1 = {w1_1d(*sides):.3g} and c delta = {c * total:.3g}")
-    return Verdict(True, "delta sees whether points agree, W1 how nearly: convergence in W1 is easier to achieve.")
+    return Verdict(True, "delta sees whether points agree, W1 how nearly.")
 
 
 def _points(part: Any) -> Tensor:
