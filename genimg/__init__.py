@@ -70,6 +70,7 @@ _MODULES = (
     "history",
     "inpaint",
     "interpolation",
+    "live",
     "metrics",
     "networks",
     "objectives",

@@ -122,6 +122,25 @@ def _slim(mathjax: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def add_networks(html: Path, cache: Path) -> list[str]:
+    """The trained networks that pages run on a click, in `html/_live`; without them the pages keep fixed pictures.
+
+    Args:
+        html: the built pages.
+        cache: keeps what was downloaded and exported, for the next build.
+
+    Returns:
+        One line if they could not be made: the extra `live` is missing, or the npm registry is out of reach.
+    """
+    from genimg.live import site
+
+    try:
+        site.write(html, cache)
+    except UsageError as error:
+        return [f"no network runs in these pages: {error}"]
+    return []
+
+
 def bundle(html: Path, file: Path) -> Path:
     """One zip of the site with a folder `genimg-book` in it, to hand out: its index.html opens without a server.
 

@@ -91,7 +91,9 @@ def test_pages_are_built_and_a_warning_is_an_error(book):
     pages.stage(book, book / "build" / "book", book / "build" / "site")
     index = pages.build(book, book / "build" / "site", book)
     assert index == book / "_build" / "html" / "index.html" and index.is_file()
-    assert "from the run" in (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    page = (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    assert "from the run" in page
+    assert 'data-content_root="../"' in page  # by which a widget knows where the folder of networks lies
 
     (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
     with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):

@@ -50,6 +50,12 @@ gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="c
 judge = gi.widgets.PerceptualTest({"real": greys[:2], "painted": greys[2:]}, names=["dog", "cat"], seed=1)
 judge""",
     "judged": 'print([f"{row.method} {row.image} {row.natural} {row.observer}" for row in judge.answers])',
+    "colours": """ramp = torch.linspace(0, 1, 60 * 80).view(1, 60, 80)
+G_colours, _ = gi.zoo.load("colours-scenes", kind="colours")
+colouring = gi.widgets.Colouring(G_colours, {"upwards": ramp, "downwards": ramp.flip(1)}, gi.data.catalogue.SCENES)
+colouring""",
+    "coloured": """expected = gi.colorize.colorize(G_colours, ramp.flip(1)[None])[0]
+print((255 * expected[:, 30, 40]).round().int().tolist() if colouring.answer else "not asked")""",
     "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
 }
 # The pixels of an <img>: row by row, the red channel.
@@ -294,6 +300,27 @@ def test_pictures_are_judged_with_the_keyboard(notebook, shot):
     said = ast.literal_eval(output.inner_text())
     assert [row.split()[2:] for row in said] == [[yes, "any"] for yes in ("True", "False", "True", "False")]
     assert {tuple(row.split()[:2]) for row in said} == {(m, i) for m in ("real", "painted") for i in ("dog", "cat")}
+
+
+def test_the_kernel_colours_a_picture(notebook, shot):
+    root = notebook.locator('.gwc[data-shown="upwards"]')
+    root.scroll_into_view_if_needed()
+    root.get_by_role("radio", name="downwards").check(force=True)
+    root = notebook.locator('.gwc[data-shown="downwards"]')
+    root.wait_for()
+    assert root.get_by_text("the notebook's kernel gets 64 × 64 pixels of its lightness").is_visible()
+    shot(root, "colouring")
+    pixel = root.locator("[data-figure=coloured] canvas").evaluate(
+        "(canvas) => [...canvas.getContext('2d').getImageData(40, 30, 1, 1).data].slice(0, 3)"
+    )
+    cell = notebook.locator(".jp-CodeCell", has_text="if colouring.answer")
+    cell.locator(".jp-InputArea-editor").click()
+    notebook.keyboard.press("Control+Enter")
+    output = cell.locator(".jp-OutputArea-output", has_text="[")
+    output.wait_for()
+    expected = ast.literal_eval(output.inner_text())
+    assert max(abs(a - b) for a, b in zip(pixel, expected, strict=True)) <= 3  # the picture has come as JPEG
+    assert max(expected) - min(expected) > 5
 
 
 def test_arrow_keys_reach_the_other_sliders(notebook):
