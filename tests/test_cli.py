@@ -144,6 +144,7 @@ def test_run_reports_each_chapter_and_goes_on_after_a_failure(project, tmp_path)
     assert manifest["02_good"]["parameters"] == {"profile": "quick", "seed": 0, "device": "cpu"}
     assert manifest["02_good"]["cells"] == 2 and manifest["02_good"]["seconds"] > 0
     assert set(manifest["02_good"]["versions"]) >= {"python", "torch", "numpy", "genimg"}
+    assert manifest["02_good"]["weights"]["digits"] == zoo.manifest()["digits"]["sha256"]
     assert manifest["02_good"]["device"] == devices.describe("cpu") and manifest["02_good"]["commit"]
 
 
