@@ -161,25 +161,45 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder of records.  [default: book/records]",
 )
+@click.option(
+    "--rerun",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of records of a re-run, to compare with those of the book.",
+)
 @debug_option
-def score(as_json: bool, folder: Path | None) -> None:
-    """Compare what the talk reports with what the records of this project say.
+def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
+    """Compare what the talk reports with what the records of this project say, or the records with a re-run.
+
+    A re-run whose mean leaves the tolerance stated in book/tolerances.json gives the exit code 1.
 
     \b
     Example:
       genimg score --json > scorecard.json
+      genimg train theory --profile cpu --records build/again && genimg score --rerun build/again
     """
     import json
     from dataclasses import asdict
 
+    from genimg import checks, notebooks, records, reruns
     from genimg import console as show
-    from genimg import notebooks, records
 
     book = notebooks.find_root() / "book"
-    rows = records.scorecard(records.load_claims(book / "claims.json"), records.load_all(folder or book / "records"))
+    known = records.load_all(folder or book / "records")
+    if rerun:
+        found = reruns.compare(known, records.load_all(rerun), reruns.load_tolerances(book / "tolerances.json"))
+        if not found:
+            raise checks.UsageError(
+                f"{shown(rerun)} holds no records; make some: genimg train … --records {shown(rerun)}"
+            )
+        rows = [show.rerun_row(each) for each in found]
+        show.table(console(), ("record", "book", "re-run", "may differ by", "verdict"), rows, right=("book", "re-run"))
+        if any(each.verdict == "differs" for each in found):
+            raise Failed("")
+        return
+    rows_of_talk = records.scorecard(records.load_claims(book / "claims.json"), known)
     if as_json:
-        plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows]
+        plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows_of_talk]
         click.echo(json.dumps(plain, indent=1, ensure_ascii=False))
         return
     columns = ("claim", "reported", "ours", "unit", "seeds", "device", "deviations")
-    show.table(console(), columns, [show.score_row(row) for row in rows], right=("reported", "ours"))
+    show.table(console(), columns, [show.score_row(row) for row in rows_of_talk], right=("reported", "ours"))
