@@ -90,15 +90,16 @@ def _literal(text: str) -> Any:
     help="Folder of executed notebooks.  [default: build/book, else the committed ones]",
 )
 @click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
+@click.option("--pdf", is_flag=True, help="Print the book too, as one PDF; needs Chromium.")
 @debug_option
-def build(executed: Path | None, out: Path | None) -> None:
+def build(executed: Path | None, out: Path | None, pdf: bool) -> None:
     """Build the pages from executed notebooks with Jupyter Book, and one zip of them; every warning is an error.
 
     \b
     Example:
-      genimg run && genimg build
+      genimg run && genimg build --pdf
     """
-    from genimg import notebooks, pages
+    from genimg import notebooks, pages, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
@@ -108,6 +109,9 @@ def build(executed: Path | None, out: Path | None) -> None:
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
     click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")
+    if pdf:
+        printed = printing.print_pdf(root, index.parent, index.parent.parent / "genimg-book.pdf")
+        click.echo(f"to print: {shown(printed)} ({printed.stat().st_size / 2**20:.0f} MB)")
 
 
 @click.command()
