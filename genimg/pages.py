@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genimg import notebooks, provenance, records
+from genimg import indexing, notebooks, provenance, records
 from genimg.checks import UsageError
 from genimg.slimming import slim
 
@@ -47,6 +47,7 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
             shutil.copytree(path, site / path.name, ignore=NOT_STAGED)
         else:
             shutil.copy2(path, site / path.name)
+    (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
     notes, runs = [], _runs(executed)
     known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):
@@ -66,6 +67,7 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
         if source != path:  # what is said of a figure may have been corrected since
             for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
                 cell.metadata["genimg"] = committed.metadata.get("genimg", {})
+        indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
     _fill_times(site / "book", runs)

@@ -27,8 +27,9 @@ ONLY_ON_SCREEN = "script, .headerlink, .copybtn, details.hide, [data-part=state]
 
 
 def pages_in_order(root: Path) -> list[str]:
-    """The pages of the book as `_toc.yml` lists them, such as `book/04_wgan`."""
-    return re.findall(r"^\W*(?:root|file): *([\w/.-]+)", (root / "_toc.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    """The pages of the book as `_toc.yml` lists them, such as `book/04_wgan`, but for the index."""
+    listed = (root / "_toc.yml").read_text(encoding="utf-8")
+    return [name for name in re.findall(r"^\W*(?:root|file): *([\w/.-]+)", listed, re.MULTILINE) if name != "genindex"]
 
 
 def one_page(html: Path, names: list[str]) -> str:
