@@ -1,3 +1,4 @@
+import hashlib
 import json
 import zipfile
 
@@ -72,7 +73,7 @@ def test_staging_brings_everything_else_and_no_left_overs(book):
     pages.stage(book, None, site)
     found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
     text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
-    assert found == ["_config.yml", "_toc.yml", *text]
+    assert found == ["_config.yml", "_toc.yml", *text, "genindex.md"]
 
 
 def test_times_come_from_the_manifest_of_the_run(book):
@@ -84,6 +85,30 @@ def test_times_come_from_the_manifest_of_the_run(book):
     assert (book / "site" / "book" / "index.md").read_text() == "a 12 s, b –, c –"
     pages.stage(book, None, book / "site")
     assert (book / "site" / "book" / "index.md").read_text() == "a –, b –, c –"
+
+
+def test_a_result_is_staged_with_where_it_comes_from(book):
+    committed = book / "book" / "01_a.ipynb"
+    nb = notebooks.read(committed)
+    nb.cells[-1].metadata["genimg"] = {"provenance": {"data": "digits"}}
+    notebooks.write(nb, committed)
+    before = committed.read_bytes()
+    executed(book, "01_a", "from the run")
+    result = book / "build" / "book" / "01_a.ipynb"
+    entry = {"status": "ok", "seconds": 12.3, "device": "a CPU", "commit": "0123456789", "weights": {}}
+    entry["sha256"] = hashlib.sha256(result.read_bytes()).hexdigest()
+    (result.parent / "manifest.json").write_text(json.dumps({"chapters": {"01_a": entry}}))
+
+    pages.stage(book, result.parent, book / "site")
+    site = book / "site" / "book" / "01_a.ipynb"
+    assert "Run: profile full, a CPU, whole chapter 12 s, commit 0123456." in site.read_text()
+    pages.stage(book, None, book / "site")
+    assert "a CPU" not in site.read_text() and "Data: digits." not in site.read_text()  # nothing was ever run
+    assert committed.read_bytes() == before
+
+    (result.parent / "manifest.json").write_text(json.dumps({"chapters": {"01_a": entry | {"sha256": "of another"}}}))
+    pages.stage(book, result.parent, book / "site")
+    assert "a CPU" not in site.read_text() and "not run where this page was built" in site.read_text()
 
 
 def test_pages_are_built_and_a_warning_is_an_error(book):
@@ -111,12 +136,3 @@ def test_the_bundle_is_the_site_in_one_folder(tmp_path):
         assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
         assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]
-
-
-def test_of_mathjax_only_what_pages_ask_for_stays(tmp_path):
-    for name in ("tex-chtml.js", "tex-svg.js", "output/chtml/fonts/a.woff", "sre/mathmaps/en.json"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    pages._slim(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.woff", "tex-chtml.js"]
-    pages._slim(tmp_path / "nowhere")  # a book without formulas
