@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -47,7 +48,7 @@ def write(html: Path, cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> Path
 
 
 def exported(cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> dict[str, Path]:
-    """The ONNX file of each graph, in a folder of `cache` that is named after the code and weights it was made from."""
+    """The ONNX file of each graph, in the one folder of `cache`, named after the code and weights it was made from."""
     folder = cache / _made_from()
     found = {name: folder / f"{name}.onnx" for name in names}
     for name, path in found.items():
@@ -56,6 +57,9 @@ def exported(cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> dict[str, Pat
             part = path.with_suffix(f".{os.getpid()}.part")  # another process may be filling the same cache
             part.write_bytes(onnx_bytes(GRAPHS[name]()))
             part.replace(path)
+    for stale in cache.iterdir() if cache.is_dir() else ():
+        if stale != folder:
+            shutil.rmtree(stale, ignore_errors=True)
     return found
 
 

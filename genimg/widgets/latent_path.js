@@ -79,7 +79,7 @@ function render({ model, el }) {
       <div class="chart"><svg class="drag" viewBox="0 0 ${W} ${H}" role="img"></svg></div></div>
     <div class="slide"><input ${QUIET} type="range" min="0" max="${last}" step="1" aria-label="t, from one latent to the other"><output></output></div>
     <p aria-live="polite"></p>
-    <div class="bar live"><button ${QUIET} type="button">compute it here</button><span role="status"></span></div>`;
+    <div class="bar live"><button ${QUIET} type="button">compute it here</button><span role="status">for every t and other ends; loads the networks, some megabytes, once</span></div>`;
   el.appendChild(root);
   const stopTheme = followTheme(root, el);
   const $ = (selector) => root.querySelector(selector);
@@ -111,13 +111,16 @@ function render({ model, el }) {
 
   function drawChart() {
     const { chosen, value, level } = shown;
-    const all = lines.flat();
+    const points = lines.map((line) => line.map((number, i) => [i, number]));
+    // Where the reader stands is a point of the line, too, when it lies between two that were computed before.
+    if (points[chosen].length && value % 1) points[chosen].splice(Math.ceil(value), 0, [value, level]);
+    const all = points.flat().map(([, number]) => number);
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const y = (number) => TOP + DEEP * (1 - height(number, low, high));
     const between = all.length ? `between ${number(low)} and ${number(high)}` : "…";
     const ends = lines[chosen].length ? `, from ${number(lines[chosen][0])} to ${number(lines[chosen][last])}` : "";
     chart.setAttribute("aria-label", `${score} along the way${ends}`);
-    const line = (i, style) => `<path d="${lines[i].map((number, j) => `${j ? "L" : "M"}${x(j).toFixed(1)} ${y(number).toFixed(1)}`).join("")}" fill="none" ${style}/>`;
+    const line = (i, style) => `<path d="${points[i].map(([at, number], j) => `${j ? "L" : "M"}${x(at).toFixed(1)} ${y(number).toFixed(1)}`).join("")}" fill="none" ${style}/>`;
     chart.innerHTML =
       `<text x="${LEFT}" y="14">${escaped(score)}: ${between}</text>` +
       `<path d="M${LEFT} ${H - 30}H${W - LEFT}" stroke="currentColor" stroke-opacity=".4"/>` +
