@@ -267,6 +267,7 @@ class TestPage:
         state = json.loads(re.search(r'data-part="state">(.*?)</script>', page).group(1))
         assert (state["live"], state["fills"], state["bits"], state["phase"]) == ("search", True, bits_of(LEFT), "idle")
         assert set(state) - {"live"} == OWN - {"_esm", "request"}  # what the module may ask for
+        assert np.array_equal(cell_of(state["frame"]), cell_of(board.pictures[1]))
         picture = re.search(r'data-part="picture">(.*?)</div>\n<script', page, re.S).group(1)
         assert picture.count("<img") == 3 and "with scripts and WebAssembly" in picture
         board.fill()

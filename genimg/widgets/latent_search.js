@@ -81,11 +81,12 @@ export async function fillHere(model, url, mask, stopping) {
   const [size, name, steps] = [model.get("size"), model.get("live"), 150];
   if (!mask.includes(0)) return answer({ note: "Nothing is missing: paint a hole first.", phase: "refused" });
   if (!mask.includes(1)) return answer({ note: "Nothing is known: a search needs some pixels to hold on to.", phase: "refused" });
-  answer({ phase: "running", done: 0, total: 0, frame: "", results: [], note: "the networks are being loaded…" });
+  answer({ phase: "running", done: 0, total: 0, results: [], note: "the networks are being loaded…" });
   try {
     const image = Object.assign(new Image(), { src: url });
     await image.decode().catch(() => Promise.reject(new Error("This picture cannot be read.")));
     const [search, starts] = await Promise.all([openLive(model, name), openLive(model, `${name}-starts`)]);
+    answer({ frame: "" });
     const channels = model.get("colour") ? 3 : 1;
     const y = { data: planes(image, size, channels), dims: [1, channels, ...size] };
     const known = { data: Float32Array.from(mask), dims: [1, 1, ...size] };

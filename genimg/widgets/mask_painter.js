@@ -317,7 +317,7 @@ function render({ model, el }) {
     const source = shown === "original" && names.length ? url() : results.find(([name]) => name === shown)?.[1] || get("frame");
     image.hidden = !source;
     if (source && image.src !== source) image.src = source;
-    image.alt = source ? `${get("label")}: ${names.length ? shown : "the search so far"}` : "";
+    image.alt = source ? `${get("label")}: ${names.length ? shown : running() ? "the search so far" : "filled"}` : "";
     words.hidden = Boolean(source);
     words.textContent = phase === "running" ? "searching…" : "Paint a hole, then press “Fill the hole”.";
     // A button that is disabled loses the focus: hand it on.
@@ -517,7 +517,7 @@ function render({ model, el }) {
     ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, () => soon(drawAnswer)]),
   ];
   // What was found belongs to another hole or picture; where a kernel runs, it says so.
-  const another = () => !["idle", "running"].includes(get("phase")) && ["results", "frame", "note", "phase"].forEach((name, i) => model.set(name, [[], "", "", "idle"][i]));
+  const another = () => !running() && ["results", "frame", "note", "phase"].forEach((name, i) => model.set(name, [[], "", "", "idle"][i]));
   for (const name of live ? ["bits", "chosen", "own"] : []) listeners.push([name, another]);
   for (const [name, call] of listeners) model.on(`change:${name}`, call);
   drawPictures();

@@ -62,7 +62,8 @@ class MaskPainter(anywidget.AnyWidget):
             itself ("raw"), and laid under the known pixels ("overlay").
         mask: the first mask, (h, w) or the name of a preset; the first preset if None, and nothing missing if there is
             no preset either.
-        result: a picture (c, h, w) for the page without kernel: the first image, with that mask, filled before.
+        result: a picture (c, h, w) for the page without kernel, until it has one of its own: the first image, with
+            that mask, filled before.
         names: one per image.
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
@@ -162,6 +163,7 @@ class MaskPainter(anywidget.AnyWidget):
         if live is not None:
             choice(live, "live", [name for name in GRAPHS if f"{name}-starts" in GRAPHS])
             state = {name: getattr(self, name) for name in _STATE} | {"fills": True, "live": live}
+            state["frame"] = png_url(pixels(result)[0]) if result is not None else ""
             self._page = page_html(_MODULE, state, self._page)
 
     @property

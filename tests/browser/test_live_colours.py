@@ -56,6 +56,7 @@ def show(watched, html):
         look = {"theme": "light", "paper": "#fff", "ink": "#222"} | look
         (folder / "page.html").write_text(PAGE.format(css=CSS, html=html, **look), "utf-8")
         page = watched(viewport={"width": width, "height": 1100}, **options)
+        page.set_default_timeout(60_000)  # for a busy machine
         page.add_init_script(before)
         page.goto((folder / "page.html").as_uri())
         return page

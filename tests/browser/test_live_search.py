@@ -205,6 +205,8 @@ def test_without_networks_it_says_so(show, tmp_path):
     root.wait_for()
     root.get_by_role("button", name="Fill the hole").click()
     assert "without its networks" in ended(root, "failed")
+    assert root.get_by_role("img", name="a face: filled").is_visible()  # as on paper
     root.get_by_role("button", name="strokes").click()  # the board still works
     ended(root, "idle")
+    assert root.locator(".sheet img").is_hidden()
     assert page.outside == []
