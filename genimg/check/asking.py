@@ -104,7 +104,7 @@ def numbers(value: object, shape: tuple[int, ...], what: str, *, nan: bool = Fal
         raise NotYet(f"{what} should {wanted}, got {value}")
     try:
         value = value.copy() if isinstance(value, np.ndarray) else value  # a view that runs backwards is fine, too
-        found = torch.as_tensor(value).detach().cpu().double()
+        found = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
     except Exception:
         raise NotYet(f"{what} should {wanted}, got {_brief(value)}") from None
     if _long(found.shape) != _long(shape):
