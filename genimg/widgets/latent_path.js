@@ -201,7 +201,7 @@ function render({ model, el }) {
 
   const stays = (error) => (note.textContent = `${error.message} What was computed before stays.`);
   if ((button.hidden = liveProblem() !== "")) stays(new Error(liveProblem()));
-  button.addEventListener("click", () => button.ariaDisabled !== "true" && press().catch(stays));
+  button.addEventListener("click", () => button.hasAttribute("aria-disabled") || press().catch(stays));
 
   // ------------------------------------------------------------ what the reader does
 

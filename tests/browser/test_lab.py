@@ -262,6 +262,7 @@ def test_a_walk_between_two_latents(notebook, shot):
     root.locator("label", has_text="on the sphere").click()
     assert image.get_attribute("src") != straight
     assert "on the sphere, t = 0.50: critic D" in root.locator("p").inner_text()
+    assert not root.locator(".live").is_visible()  # only built pages have the networks beside them
     shot(root, "path")
 
 
