@@ -64,3 +64,15 @@ def test_every_work_is_cited_complete_and_linked():
         assert one.get("url", "http").startswith("http") and "doi.org" not in one.get("url", ""), key
     cited = {key.strip() for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", TEXT) for key in keys.split(",")}
     assert cited == set(fields)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_figure_is_described_to_those_who_do_not_see_it(name):
+    for cell in CHAPTERS[name].cells:
+        shown = cell.metadata.get("mystnb", {})
+        drawn = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        if drawn or "figure" in shown:
+            assert len(shown["image"]["alt"]) >= 20 and shown["figure"]["caption"] and shown["figure"]["name"], cell.id
+        for output in cell.get("outputs", []):
+            page = output.get("data", {}).get("text/html", "")
+            assert all(re.search(r'alt="[^"]{10,}"', tag) for tag in re.findall('<img src="data:[^>]*>', page)), cell.id
