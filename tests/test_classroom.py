@@ -102,9 +102,9 @@ def handed():
 
 def test_exercises_are_found_with_their_cells():
     twice, square, paper = classroom.find(chapter())
-    assert twice == ("ex-09-twice", "Twice", 1, 5, "twice-text", "twice-answer", "twice-check")
-    assert square == ("ex-09-square", "The square", 2, 20, "square-text", "square-answer", "square-check")
-    assert paper == ("ex-09-paper", "On paper", 0, 0, "paper", None, None)
+    assert twice == ("ex-09-twice", "Twice", 1, 5, "twice-text", ("twice-answer",), "twice-check")
+    assert square == ("ex-09-square", "The square", 2, 20, "square-text", ("square-answer",), "square-check")
+    assert paper == ("ex-09-paper", "On paper", 0, 0, "paper", (), None)
 
 
 def test_a_student_gets_everything_but_solutions(handed):

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 BOOTSTRAP = """import importlib.util
 if importlib.util.find_spec("genimg") is None:
-    %pip install -q "genimg @ git+{repository}\""""
+    !git clone -q --depth 1 {repository} genimg-repository
+    !cp -r genimg-repository/book/records genimg-repository/book/claims.json .
+    %pip install -q ./genimg-repository"""
 HEAVY = ("matplotlib", "torchvision", "ipywidgets", "anywidget")
 
 

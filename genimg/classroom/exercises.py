@@ -1,7 +1,7 @@
 """The exercises of a chapter, found in its cells.
 
-An exercise is a `{exercise}` directive with a label, then, up to the next one, at most one code cell tagged `answer`
-and one tagged `check`.
+An exercise is a `{exercise}` directive with a label, then, up to the next one, code cells tagged `answer` and at most
+one tagged `check`.
 
 Book: the exercises of every chapter.
 """
@@ -32,8 +32,8 @@ class Exercise(NamedTuple):
         level: 1 follow the text, 2 combine, 3 open-ended; 0 where the chapter does not say.
         minutes: how long it takes, about; 0 where the chapter does not say.
         text: id of the markdown cell that asks.
-        answer: id of the code cell to fill in, or None for an exercise on paper.
-        check: id of the code cell that judges the answer, or None.
+        answers: ids of the code cells to fill in; none for an exercise on paper.
+        check: id of the code cell that judges the answer, or None where a person does.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Exercise(NamedTuple):
     level: int
     minutes: int
     text: str
-    answer: str | None = None
+    answers: tuple[str, ...] = ()
     check: str | None = None
 
 
@@ -54,10 +54,10 @@ def find(nb: NotebookNode) -> list[Exercise]:
                 told = _LEVEL.match(cell.source, head.end())
                 level, minutes = map(int, told.groups()) if told else (0, 0)
                 found.append(Exercise(head["label"], head["title"].strip(), level, minutes, cell.id))
-        elif found:
-            for role in {"answer", "check"} & set(tags(cell)):
-                if getattr(found[-1], role) is None:
-                    found[-1] = found[-1]._replace(**{role: cell.id})
+        elif found and "answer" in tags(cell):
+            found[-1] = found[-1]._replace(answers=(*found[-1].answers, cell.id))
+        elif found and "check" in tags(cell):
+            found[-1] = found[-1]._replace(check=cell.id)
     return found
 
 

@@ -80,7 +80,7 @@ def tasks(path: Path, handed: NotebookNode, exercises: Sequence[Exercise]) -> tu
     nb = notebooks.read(path)
     ours = {cell.id: cell for cell in handed.cells}
     matched = _matched(path, nb, ours)
-    answers = {e.answer: e for e in exercises if e.answer}
+    answers = {name for exercise in exercises for name in exercise.answers}
     ends = {place: e for e in exercises if (place := _end(matched, e)) is not None}
     imports: list[str] = []
     found: dict[str, Task | None] = {e.label: None for e in exercises}
@@ -117,7 +117,7 @@ def _matched(path: Path, nb: NotebookNode, ours: dict[str, NotebookNode]) -> lis
 
 def _end(matched: Sequence[str | None], exercise: Exercise) -> int | None:
     """Where in the submission the answer is complete: at the check, or at the answer if the check was removed."""
-    places = [matched.index(name) for name in (exercise.answer, exercise.check) if name in matched]
+    places = [matched.index(name) for name in (*exercise.answers, exercise.check) if name in matched]
     return max(places, default=None)
 
 
