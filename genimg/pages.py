@@ -46,41 +46,31 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
             shutil.copy2(path, site / path.name)
     notes = []
     for path in notebooks.chapters(root):
-        source, note = newest(path, executed)
-        notes += note
+        source = path
+        if executed:
+            candidate = executed / path.name
+            if not candidate.is_file():
+                notes.append(f"{path.stem}: as committed, it has not been run")
+            elif not notebooks.same_text(notebooks.read(candidate), notebooks.read(path)):
+                notes.append(f"{path.stem}: as committed, its text has changed since it was run")
+            else:
+                source = candidate
         shutil.copy2(source, site / "book" / path.name)
     _fill_times(site / "book", executed)
     return notes
 
 
-def newest(path: Path, executed: Path | None) -> tuple[Path, list[str]]:
-    """The chapter as it was run, if `executed` has a run of its present text, else as committed and why."""
-    if executed is None:
-        return path, []
-    candidate = executed / path.name
-    if not candidate.is_file():
-        return path, [f"{path.stem}: as committed, it has not been run"]
-    if not notebooks.same_text(notebooks.read(candidate), notebooks.read(path)):
-        return path, [f"{path.stem}: as committed, its text has changed since it was run"]
-    return candidate, []
-
-
-def times(executed: Path | None) -> dict[str, float]:
-    """The seconds of each chapter that this machine has run to its end, from the manifest of the run."""
-    manifest = executed / "manifest.json" if executed else None
-    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest and manifest.is_file() else {}
-    return {name: entry["seconds"] for name, entry in known.items() if entry["status"] == "ok"}
-
-
 def _fill_times(pages: Path, executed: Path | None) -> None:
-    """Puts the seconds of each chapter's run where the text says `{{seconds:04_wgan}}`.
+    """Puts the seconds of each chapter's run, from its manifest, where the text says `{{seconds:04_wgan}}`.
 
     A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
     """
-    known = times(executed)
+    manifest = executed / "manifest.json" if executed else None
+    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest and manifest.is_file() else {}
 
     def time(match: re.Match[str]) -> str:
-        return f"{known[match[1]]:.0f} s" if match[1] in known else "–"
+        entry = known.get(match[1])
+        return f"{entry['seconds']:.0f} s" if entry and entry["status"] == "ok" else "–"
 
     for page in pages.glob("*.md"):
         page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, page.read_text(encoding="utf-8")), encoding="utf-8")

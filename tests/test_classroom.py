@@ -3,12 +3,13 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
-from genimg import classroom, cli, notebooks
+from genimg import check, classroom, cli, notebooks, records
 from genimg.checks import UsageError
 from genimg.classroom import exercises, handouts, submissions
 
@@ -92,9 +93,14 @@ def root(tmp_path_factory):
     return folder
 
 
+def student(nb, folder):
+    notebooks.write(nb, folder / "made" / "09_small.ipynb")
+    return classroom.student(folder / "made" / "09_small.ipynb")
+
+
 @pytest.fixture
-def handed():
-    return classroom.student(chapter(), "09_small")
+def handed(tmp_path):
+    return student(chapter(), tmp_path)
 
 
 # What is handed out.
@@ -139,23 +145,32 @@ def test_solutions_are_cut_out_of_the_middle_of_a_cell(fence):
         ("twice-answer", "### BEGIN SOLUTION\n### BEGIN SOLUTION", "nested"),
     ],
 )
-def test_a_solution_that_does_not_end_is_not_handed_out(name, source, told):
+def test_a_solution_that_does_not_end_is_not_handed_out(tmp_path, name, source, told):
     nb = chapter()
     next(cell for cell in nb.cells if cell.id == name).source = source
     nb.cells = nb.cells[: [cell.id for cell in nb.cells].index("square-text")]
     with pytest.raises(UsageError, match=f"09_small: .*{told}"):
-        classroom.student(nb, "09_small")
+        student(nb, tmp_path)
 
 
-def test_an_instructor_gets_the_chapter_and_notes():
-    nb = classroom.instructor(chapter(), "09_small", 12.3)
-    assert [cell for cell in nb.cells if "class" not in notebooks.tags(cell)] == chapter().cells
+def test_an_instructor_gets_the_chapter_as_it_was_run_and_notes(root, tmp_path):
+    path = root / "book" / "09_small.ipynb"
+    run = chapter()
+    run.cells[4].outputs[0].text = "3, today\n"
+    notebooks.write(run, tmp_path / "09_small.ipynb")
+    (tmp_path / "manifest.json").write_text('{"chapters": {"09_small": {"seconds": 12.3}}}')
+    nb = classroom.instructor(path, tmp_path)
+    assert [cell for cell in nb.cells if "class" not in notebooks.tags(cell)] == run.cells
     cells = {cell.id: cell.source for cell in nb.cells}
     assert "took 12 s" in cells["for-instructors"] and "3 exercises, about 25 minutes" in cells["for-instructors"]
     assert "Twice: level 1, about 5 minutes; checked by `gi.check.Verdict`" in cells["note-ex-09-twice"]
     assert "to be read by a person" in cells["note-ex-09-paper"]
     assert [cell.id for cell in nb.cells].index("note-ex-09-twice") == 7
-    assert "has not been run here" in classroom.instructor(chapter(), "09_small").cells[1].source
+
+    run.cells[4].source = "print('yesterday')"
+    notebooks.write(run, tmp_path / "09_small.ipynb")
+    nb = classroom.instructor(path, tmp_path)
+    assert "has not been run here" in nb.cells[1].source and "yesterday" not in nbformat.writes(nb)
 
 
 def judge(answer):
@@ -170,8 +185,6 @@ def judge(answer):
 
 
 def test_typical_mistakes_are_read_from_the_check(monkeypatch):
-    from genimg import check
-
     monkeypatch.setattr(check, "judge", judge, raising=False)
     assert exercises.typical_mistakes("judge") == ["the sign of … is wrong here", "twice what it should be"]
 
@@ -343,7 +356,7 @@ EXPECTED = {  # of the first exercise; and of the second where it is not right
 @pytest.fixture(scope="module")
 def graded(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("submissions")
-    handed = classroom.student(chapter(), "09_small")
+    handed = classroom.student(root / "book" / "09_small.ipynb")
     for name, answers in NASTY.items():
         notebooks.write(fill(handed, **answers), folder / f"{name}.ipynb")
     (folder / "broken 09_small.ipynb").write_text('{"cells": [')
@@ -392,9 +405,10 @@ def test_the_table_has_a_row_per_answer_and_totals(graded, tmp_path):
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
 
 
-def test_the_command_grades_a_folder_per_student(root, tmp_path, monkeypatch):
+def test_the_command_grades_a_folder_per_student(root, handed, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(root)
-    notebooks.write(fill(classroom.student(chapter(), "09_small"), **GOOD), tmp_path / "ann" / "mine.ipynb")
+    tmp_path = tmp_path_factory.mktemp("in")
+    notebooks.write(fill(handed, **GOOD), tmp_path / "ann" / "mine.ipynb")
     (tmp_path / "bob" / ".ipynb_checkpoints").mkdir(parents=True)
     (tmp_path / "bob" / ".ipynb_checkpoints" / "09_small.ipynb").write_text("{")
     run = CliRunner().invoke(cli.main, ["class", "grade", str(tmp_path)])
@@ -411,7 +425,7 @@ def test_a_chapter_that_fails_itself_is_no_fault_of_the_students(root, tmp_path)
     nb = chapter()
     next(cell for cell in nb.cells if cell.id == "slow").source = "1 / 0"
     notebooks.write(nb, book / "09_small.ipynb")
-    notebooks.write(fill(classroom.student(nb, "09_small"), **GOOD), tmp_path / "in" / "ann.ipynb")
+    notebooks.write(fill(student(nb, tmp_path), **GOOD), tmp_path / "in" / "ann.ipynb")
     with pytest.raises(UsageError, match="09_small: its own cells do not run, .*cell 3, ZeroDivisionError"):
         classroom.grade(tmp_path / "copy", tmp_path / "in")
 
@@ -419,3 +433,46 @@ def test_a_chapter_that_fails_itself_is_no_fault_of_the_students(root, tmp_path)
 def test_a_folder_without_notebooks_is_named(root, tmp_path):
     with pytest.raises(UsageError, match="holds no notebook"):
         classroom.grade(root, tmp_path)
+
+
+# The page for teachers.
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_for_teachers_counts_the_exercises():
+    told = re.findall(
+        r"^\| \{doc\}`(\w+)` \| \{\{seconds:(\w+)\}\} \| (\d+) \| (\d+) \|$",
+        (ROOT / "book" / "teaching.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    found = []
+    for path in notebooks.chapters(ROOT):
+        exercises = classroom.find(notebooks.read(path))
+        found.append((path.stem, path.stem, str(len(exercises)), str(sum(e.minutes for e in exercises))))
+    assert told == found
+
+
+def test_the_page_for_teachers_says_what_the_records_say():
+    rows = re.findall(r"^\| `genimg train .*?\| `([\w-]+)` \| (\d+) \|$", (ROOT / "book/teaching.md").read_text(), re.M)
+    assert len(rows) == 7
+    for name, minutes in rows:
+        assert int(minutes) == round(records.load(ROOT / "book" / "records" / f"{name}.json").seconds / 60), name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_chapter_can_be_handed_out(path):
+    nb, handed = notebooks.read(path), classroom.student(path)
+    text = "\n".join(cell.source for cell in handed.cells)
+    assert "{solution" not in text and "SOLUTION" not in text
+    ids = {cell.id for cell in handed.cells}
+    checked = [exercise for exercise in classroom.find(nb) if exercise.check]
+    assert len(checked) >= 2
+    for exercise in classroom.find(nb):
+        assert {*exercise.answers, exercise.text, *filter(None, [exercise.check])} <= ids
+        assert exercise.level in (1, 2, 3) and exercise.minutes, exercise.label
+    for exercise in checked:
+        stubs = [cell.source for cell in handed.cells if cell.id in exercise.answers]
+        assert stubs and all("raise NotImplementedError()" in stub for stub in stubs), exercise.label
+        name = exercises.judge_of(next(cell.source for cell in nb.cells if cell.id == exercise.check))
+        assert name in check.__all__ and len(exercises.typical_mistakes(name)) >= 2

@@ -7,7 +7,6 @@ find the repository's address here, and pip may ask nobody.
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path

@@ -88,7 +88,7 @@ def grade(
     for chapter in (name for name in chapters if any(name in theirs for theirs in handed_in.values())):
         submissions = {name: theirs.get(chapter) for name, theirs in handed_in.items()}
         ours = notebooks.read(chapters[chapter])
-        exercises, handed = [e for e in find(ours) if e.check], handout(ours, chapter)
+        exercises, handed = [e for e in find(ours) if e.check], handout(chapters[chapter])
         order = [e.label for e in exercises]
         limits = {"seconds": seconds, "megabytes": megabytes, "jobs": jobs}
         rows = _chapter(root, chapter, handed, exercises, submissions, limits, progress)

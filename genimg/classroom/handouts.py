@@ -9,7 +9,7 @@ Book: teaching.
 
 from __future__ import annotations
 
-import copy
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -32,17 +32,16 @@ to look at. You may add cells. When your notebook is graded, the answers and the
 order of the notebook, after all the other cells as they were handed out; the checks are run as they were handed out."""
 
 
-def student(nb: NotebookNode, chapter: str) -> NotebookNode:
-    """The chapter without solutions and outputs.
+def student(path: Path) -> NotebookNode:
+    """The chapter in that file without solutions and outputs.
 
-    Args:
-        nb: the chapter as committed.
-        chapter: its name, which the notebook carries, so that it can be graded under any file name.
+    The notebook carries the chapter's name, so that it can be graded under any file name.
 
     Raises:
         UsageError: if nbgrader is missing, or a solution has a beginning and no end.
     """
-    nb = _without_solutions(copy.deepcopy(nb), chapter)
+    chapter = path.stem
+    nb = _without_solutions(notebooks.read(path), chapter)
     for cell in notebooks.code_cells(nb):
         cell.outputs, cell.execution_count = [], None
     nb = notebooks.normalise(nb)
@@ -103,24 +102,34 @@ def _outside(text: str, inside: bool) -> tuple[str, bool]:
     return "\n".join(kept).strip(), inside
 
 
-def instructor(nb: NotebookNode, chapter: str, seconds: float | None = None) -> NotebookNode:
+def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
     """The chapter with its solutions and outputs, and notes for who teaches it.
 
     Args:
-        nb: the chapter, committed or executed.
-        chapter: its name.
-        seconds: how long it took to run, from the manifest; None where this machine has not run it.
+        path: the chapter.
+        executed: folder of runs on this machine; one of the same text is taken, with its outputs and its time.
     """
-    nb = copy.deepcopy(nb)
+    nb, seconds = notebooks.read(path), None
+    if executed and (executed / path.name).is_file():
+        run = notebooks.read(executed / path.name)
+        if notebooks.same_text(run, nb):
+            nb, seconds = run, _seconds(executed, path.stem)
     exercises, cells = find(nb), {cell.id: cell for cell in nb.cells}
     notes = {e.text: [_exercise_note(o, cells) for o in exercises if o.text == e.text] for e in exercises}
     took = f"took {seconds:.0f} s when it was last run here" if seconds else "has not been run here: `genimg run`"
     minutes = sum(e.minutes for e in exercises)
-    top = f"**For the instructor.** {chapter} {took}. {len(exercises)} exercises, about {minutes} minutes in all"
+    top = f"**For the instructor.** {path.stem} {took}. {len(exercises)} exercises, about {minutes} minutes in all"
     top += "; a note follows each of them. The notebook for students: `genimg class student`."
     nb.cells = [each for cell in nb.cells for each in (cell, *notes.get(cell.id, ()))]
     nb.cells.insert(1, _note("for-instructors", top))
     return nb
+
+
+def _seconds(executed: Path, chapter: str) -> float | None:
+    """How long a chapter took, from the manifest of its run."""
+    manifest = executed / "manifest.json"
+    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest.is_file() else {}
+    return float(known[chapter]["seconds"]) if chapter in known else None
 
 
 def _exercise_note(exercise: Exercise, cells: dict[str, NotebookNode]) -> NotebookNode:

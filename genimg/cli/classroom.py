@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from genimg.cli.base import console, debug_option, folder_type, help_without_command, shown
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 chapters_argument = click.argument("chapters", nargs=-1, metavar="[CHAPTER]...")
 out_option = click.option("--out", type=folder_type, required=True, help="Folder to fill.")
@@ -45,7 +41,7 @@ def student(chapters: tuple[str, ...], out: Path) -> None:
 
     root = notebooks.find_root()
     paths = notebooks.chapters(root, chapters)
-    for path in rooms.write(root, paths, out, lambda path: rooms.student(notebooks.read(path), path.stem)):
+    for path in rooms.write(root, paths, out, rooms.student):
         click.echo(shown(path))
 
 
@@ -65,13 +61,8 @@ def instructor(chapters: tuple[str, ...], out: Path) -> None:
 
     root = notebooks.find_root()
     executed = pages.default_executed(root)
-    seconds = pages.times(executed)
-
-    def make(path: Path) -> NotebookNode:
-        chosen, _ = pages.newest(path, executed)
-        return rooms.instructor(notebooks.read(chosen), path.stem, seconds.get(path.stem))
-
-    for path in rooms.write(root, notebooks.chapters(root, chapters), out, make):
+    paths = notebooks.chapters(root, chapters)
+    for path in rooms.write(root, paths, out, lambda path: rooms.instructor(path, executed)):
         click.echo(shown(path))
 
 
