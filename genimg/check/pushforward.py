@@ -160,8 +160,11 @@ def thin(divergence: object, trainable: object) -> Verdict:
         raise NotYet("a divergence is never negative")
     if value != math.inf:
         raise NotYet("no finite number: P_real puts all its mass where the law of G has none")
+    form = '{"flow": True or False, "VAE": True or False, "GAN": True or False}'
     if not (isinstance(trainable, Mapping) and set(trainable) == {"flow", "VAE", "GAN"}):
-        raise NotYet('the second answer is {"flow": True or False, "VAE": True or False, "GAN": True or False}')
+        raise NotYet(f"the second answer is {form}")
+    if not all(isinstance(answer, bool) for answer in trainable.values()):
+        raise NotYet(f"the second answer is {form}")
     if trainable["flow"]:
         raise NotYet("a flow is invertible: which dimension must its latent space have?")
     if trainable["VAE"]:
