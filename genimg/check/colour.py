@@ -20,7 +20,7 @@ RED, GREEN = torch.tensor([60.0, 40.0]), torch.tensor([-45.0, 40.0])
 
 @judged
 def safest_colour(point: object) -> Verdict:
-    """Exercise ex-06-median (a): a minimiser of E‖c − g‖, where c is c1 with probability p and else c2.
+    """Exercise ex-06-median: a minimiser of E‖c − g‖, where c is c1 with probability p and else c2.
 
     Args:
         point: `point(c1, c2, p)`, two colours (2,) and a number to a colour (2,).
@@ -50,12 +50,12 @@ def safest_colour(point: object) -> Verdict:
             f"for p = {p} the mean distance is {cost:.1f} there, and {least:.1f} is possible; go along the segment "
             "from one colour to the other",
         )  # fmt: skip
-    return Verdict(True, "A plain distance answers with a colour that exists, and without any variety.")
+    return Verdict(True, "A colour that exists, and always the same one.")
 
 
 @judged
 def price_of_sampling(decibels: object) -> Verdict:
-    """Exercise ex-06-median (b): by how many dB a random draw from the law is behind the mean, in PSNR.
+    """Exercise ex-06-sample: by how many dB a random draw from the law is behind the mean, in PSNR.
 
     Args:
         decibels: a number, positive.
@@ -68,7 +68,7 @@ def price_of_sampling(decibels: object) -> Verdict:
     """
     given = number(decibels, "the price")
     if abs(given - 10 * math.log10(2)) < 0.06:
-        return Verdict(True, "Honesty about what is unknown costs three decibels, whatever the law.")
+        return Verdict(True, "Three decibels is what honesty costs, whatever the law.")
     mistakes = {
         2.0: "2 is the factor; in decibels it is ten times its logarithm to the base 10",
         6.02: "20 log is for amplitudes; a squared error is a power, so 10 log",
@@ -174,10 +174,7 @@ def adversarial_weight(weight: object) -> Verdict:
         ],
         "write √N / P with N = 2 side² and P = (side / stride)², and keep lambda_p √N / P as it is in the paper",
     )
-    return Verdict(
-        True,
-        "A weight belongs to a size and to a critic, unless the penalty is in units of chroma.",
-    )
+    return Verdict(True, "A weight belongs to one size, unless its unit is that of chroma.")
 
 
 class _Critic(nn.Module):
@@ -244,4 +241,4 @@ def repaired(class_term: object, between: object, adversarial_term: object) -> V
     )
     if torch.autograd.grad(term, ab, allow_unused=True)[0] is None:
         raise NotYet("adversarial_term: no gradient reaches the generator: ab itself has to go through D")
-    return Verdict(True, "Each of the three would have run without an error and given pictures.")
+    return Verdict(True, "With all three bugs it ran, and pictures came out.")

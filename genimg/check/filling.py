@@ -77,7 +77,7 @@ def rim_weights(beside: object, corner: object, scratch: object) -> Verdict:
         ],
         "scratch: how many columns of the window are missing?",
     )
-    return Verdict(True, "A scratch weighs less than the rim of a wide hole, where there is more to make up.")
+    return Verdict(True, "Beside a scratch there is less to make up, and W is smaller.")
 
 
 def _all(function: object, cases: Sequence[tuple[int, ...]], name: str) -> Tensor:
@@ -113,7 +113,6 @@ def edited_row(edit: object) -> Verdict:
         i = torch.arange(1, n + 1, dtype=torch.float64)
 
         def filled(inside: Tensor, y: Tensor = y, hole: slice = hole) -> Tensor:
-            """y with these values in the hole."""
             return torch.cat([y[: hole.start], inside, y[hole.stop :]])
 
         line = (1 - i / (n + 1)) * left + i / (n + 1) * right
@@ -189,9 +188,7 @@ def hedging(parts: object) -> Verdict:
     )
     right = torch.stack([single, both, spread / 4])
     if _same_up_to_scale(given, right, (1, 1 / 6)):
-        return Verdict(
-            True, "The spread of the answers is what the mean gains: the more they differ, the more hedging pays."
-        )
+        return Verdict(True, "The more the answers differ, the more their mean gains.")
     about_y = torch.stack([single, both, single])
     norms = torch.stack([(answers - y).norm(dim=1).mean(), (mean - y).norm(), (answers - mean).norm(dim=1).mean()])
     mistakes = [

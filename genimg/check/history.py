@@ -20,7 +20,7 @@ Q = torch.tensor([0.1, 0.1, 0.3, 0.2, 0.3, 0.0, 0.0], dtype=torch.float64)
 
 @judged
 def optimal_critic(critic: object) -> Verdict:
-    """Exercise ex-05-optimal (a): the maximiser of E_p[D] − E_q[D] over −1 ≤ D ≤ 1.
+    """Exercise ex-05-optimal: the maximiser of E_p[D] − E_q[D] over −1 ≤ D ≤ 1.
 
     Args:
         critic: `critic(p, q)`, densities (n,) to values of D (n,).
@@ -54,12 +54,12 @@ def optimal_critic(critic: object) -> Verdict:
         ],
         "take one point x: which number D(x) in [-1, 1] makes (p(x) − q(x)) D(x) largest?",
     )
-    return Verdict(True, "Where p = q nothing decides, and off both supports p = q = 0.")
+    return Verdict(True, "Where p = q nothing decides, and so it is off both supports.")
 
 
 @judged
 def lopsided_critic(critic: object) -> Verdict:
-    """Exercise ex-05-optimal (b): the maximiser of E_p[D] − E_q[D] − lam E_q[d(D, [-1, 1])²].
+    """Exercise ex-05-lopsided: the maximiser of E_p[D] − E_q[D] − lam E_q[d(D, [-1, 1])²].
 
     Args:
         critic: `critic(p, q, lam)`, densities (n,) with q > 0 and a number to values of D (n,).
@@ -101,7 +101,7 @@ def lopsided_critic(critic: object) -> Verdict:
         [(torch.cat(pair), hint) for *pair, hint in zip(*mistakes, hints, strict=True)],
         "at one point x, differentiate (p − q) D − lam q (|D| − 1)² for |D| > 1 and set it to zero",
     )
-    return Verdict(True, "As q goes to 0 it grows without bound: a bound has to be paid for on both laws.")
+    return Verdict(True, "As q goes to 0 it has no bound: both laws have to pay for one.")
 
 
 @judged
@@ -141,7 +141,7 @@ def auroc(area: object) -> Verdict:
         [(torch.tensor(wrong), hint) for wrong, hint in mistakes.items()],
         "of all pairs of an anomaly and a normal image, in which share has the anomaly the larger score −D_TV?",
     )
-    return Verdict(True, "Only ranks count: any increasing function of the score has the same area.")
+    return Verdict(True, "Only ranks count, so any increasing function of D will do.")
 
 
 @judged
@@ -177,9 +177,7 @@ def blind_spot(critics: object) -> Verdict:
         raise NotYet("both are optimal, but they agree where both laws vanish, and nothing forces them to")
     if float(apart[P == Q].min()) < 2 - 1e-3:
         raise NotYet("they may differ not only where both laws vanish: what does the objective see where p = q > 0?")
-    return Verdict(
-        True, "The objective cannot tell these two apart, and one of them calls every new kind of image normal."
-    )
+    return Verdict(True, "The objective cannot tell the two apart; anomalies can.")
 
 
 @judged
@@ -203,7 +201,6 @@ def instants(weights: object) -> Verdict:
     times, rate, start = torch.tensor([10.0, 20.0, 40.0, 50.0, 70.0, 90.0]), 0.03, 40
 
     def law(kept: Tensor, exponent: Tensor) -> Tensor:
-        """Normalised exp(exponent) on the states kept."""
         return torch.softmax(torch.where(kept, exponent, torch.tensor(-torch.inf)), 0)
 
     kept, all_of_them = times >= start, times > 0
@@ -225,9 +222,7 @@ def instants(weights: object) -> Verdict:
         ],
         "weigh each state from start on by exp(−rate t), and divide by the sum",
     )
-    return Verdict(
-        True, "A factor common to all weights cancels, so exp(−rate (t − start)) does as well, and never underflows."
-    )
+    return Verdict(True, "exp(−rate (t − start)) does as well, and never underflows.")
 
 
 @judged
@@ -268,4 +263,4 @@ def both_signs(areas: object) -> Verdict:
         ],
         "the score is the mean of an image's pixels, then minus that; `digit` against all others",
     )
-    return Verdict(True, "The two always sum to 1, so the worst detector is as good as the best with its sign changed.")
+    return Verdict(True, "They sum to 1: a score that ranks badly ranks well upside down.")

@@ -53,7 +53,7 @@ def psnr_averages(averages: object, of_the_talk: object) -> Verdict:
         raise NotYet('the two PSNRs are right; which of them the talk reports is either "mse" or "images"')
     if of_the_talk == "images":
         raise NotYet("the two PSNRs are right; a mean over images would lie above 10 log10(255² / MSE): does it?")
-    return Verdict(True, "The same pictures have two PSNRs, so that a table has to say which one it holds.")
+    return Verdict(True, "The same pictures have two PSNRs; a table must say which.")
 
 
 def _pair(errors: torch.Tensor) -> torch.Tensor:
@@ -81,7 +81,6 @@ def way_from_chance(way: object) -> Verdict:
     given = torch.stack([numbers(call(way, *case), (), "the share") for case in cases])
 
     def covered(chance: torch.Tensor) -> torch.Tensor:
-        """The share of the way from there."""
         return (area - chance) / (1 - chance)
 
     chance = p / (p + n)
@@ -102,4 +101,4 @@ def way_from_chance(way: object) -> Verdict:
         ],
         "chance is the share of the positives; the way goes from there to 1",
     )  # fmt: skip
-    return Verdict(True, "The same number can be far from chance or near it, and a table has to say where chance is.")
+    return Verdict(True, "The same number can be far from chance, or near it.")
