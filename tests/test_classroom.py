@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from genimg import check, classroom, cli, notebooks, records
 from genimg.checks import UsageError
 from genimg.classroom import exercises, handouts, submissions
+from genimg.classroom.markdown import plain
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 TWICE = """```{exercise} Twice
@@ -26,6 +27,17 @@ Double `base`. Check yourself with `gi.check.Verdict`.
 :class: dropdown
 It is a sum.
 ````"""
+PLAIN = """### Exercise: Twice
+
+*Level 1 · about 5 min*
+
+Double `base`. Check yourself with `gi.check.Verdict`.
+
+<details><summary>Hint</summary>
+
+It is a sum.
+
+</details>"""
 SQUARE = """Some prose between.
 
 ```{exercise-start} The square
@@ -120,7 +132,9 @@ def test_a_student_gets_everything_but_solutions(handed):
         "bootstrap", "parameters", "setup", "slow", "twice-answer", "twice-check", "square-answer", "square-check",
     ]  # fmt: skip
     cells = {cell.id: cell.source for cell in handed.cells}
-    assert cells["twice-text"] == TWICE and cells["square-text"] == SQUARE and "## Summary" in cells["paper"]
+    assert cells["twice-text"] == PLAIN and "## Summary" in cells["paper"]
+    assert cells["square-text"].startswith("Some prose between.\n\n### Exercise: The square\n\n*Level 2")
+    assert "{" not in cells["square-text"] + cells["paper"] and "Prove it." in cells["paper"]
     assert cells["twice-answer"] == "def twice(x):\n    " + STUB.replace("\n", "\n    ")
     assert cells["square-answer"] == STUB
     assert all(not cell.outputs and cell.execution_count is None for cell in notebooks.code_cells(handed))
@@ -198,6 +212,14 @@ def test_the_command_fills_a_folder_and_overwrites_nothing(root, tmp_path, monke
     assert found == ["09_small.ipynb", "claims.json", "records/one.json"]
     again = CliRunner().invoke(cli.main, ["class", kind, "--out", str(tmp_path / "out")])
     assert again.exit_code == 1 and "may hold somebody's work" in again.stderr
+
+
+def test_code_and_figures_keep_their_fences():
+    told = "```{figure} a.png\n:alt: b\n```\n\n```python\n{'a': 1}\n```\n\n$\\{doc\\}$ `{doc}`"
+    assert plain(told) == told
+    nested = "````{admonition} Hint\n:class: dropdown\nIn {doc}`01_a`:\n```python\nx\n```\n````\nAfter."
+    folded = "<details><summary>Hint</summary>\n\nIn `01_a`:\n```python\nx\n```\n\n</details>\nAfter."
+    assert plain(nested) == folded
 
 
 # What is handed in.
@@ -453,6 +475,11 @@ def test_the_page_for_teachers_counts_the_exercises():
     assert told == found
 
 
+def test_the_page_for_teachers_names_exercises_that_exist():
+    named = set(re.findall(r"\{ref\}`(ex-[\w-]+)`", (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")))
+    assert named <= {e.label for path in notebooks.chapters(ROOT) for e in classroom.find(notebooks.read(path))}
+
+
 def test_the_page_for_teachers_says_what_the_records_say():
     rows = re.findall(r"^\| `genimg train .*?\| `([\w-]+)` \| (\d+) \|$", (ROOT / "book/teaching.md").read_text(), re.M)
     assert len(rows) == 7
@@ -464,7 +491,7 @@ def test_the_page_for_teachers_says_what_the_records_say():
 def test_every_chapter_can_be_handed_out(path):
     nb, handed = notebooks.read(path), classroom.student(path)
     text = "\n".join(cell.source for cell in handed.cells)
-    assert "{solution" not in text and "SOLUTION" not in text
+    assert "{solution" not in text and "SOLUTION" not in text and "{exercise" not in text
     ids = {cell.id for cell in handed.cells}
     checked = [exercise for exercise in classroom.find(nb) if exercise.check]
     assert len(checked) >= 2

@@ -1,8 +1,8 @@
 """Notebooks for a class, made from the chapters.
 
-The student's has every text, hint, answer cell (as a stub) and check cell, and nothing of a solution; nbgrader's
-`ClearSolutions` cuts what stands between `### BEGIN SOLUTION` and `### END SOLUTION`. The instructor's has all of the
-chapter, and a note after each exercise.
+The student's has every text and hint, in plain Markdown, every answer cell, as a stub, and check cell, and nothing of a
+solution; nbgrader's `ClearSolutions` cuts what stands between `### BEGIN SOLUTION` and `### END SOLUTION`. The
+instructor's has all of the chapter, and a note after each exercise.
 
 Book: teaching.
 """
@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from genimg import notebooks
 from genimg.checks import UsageError
 from genimg.classroom.exercises import Exercise, find, judge_of, typical_mistakes
+from genimg.classroom.markdown import plain
 from genimg.notebooks import tags
 
 BESIDE = ("records", "claims.json")
@@ -58,7 +59,7 @@ def _without_solutions(nb: NotebookNode, chapter: str) -> NotebookNode:
             source, inside = _outside(cell.source, inside)
             if not source and cell.source:
                 continue
-            cell.source = source
+            cell.source = plain(source)
         elif inside and not {"answer", "check"} & set(tags(cell)):
             continue
         kept.append(cell)
