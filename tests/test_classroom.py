@@ -288,6 +288,7 @@ def test_the_chapter_is_what_the_notebook_says_or_its_name(handed, tmp_path):
 
 NASTY = {
     "perfect": GOOD,
+    "first-tries": GOOD,
     "stubs": {},
     "wrong": {**GOOD, "twice_answer": "def twice(x):\n    return x"},
     "half": {"twice_answer": GOOD["twice_answer"]},
@@ -303,7 +304,7 @@ NASTY = {
     "hog": {**GOOD, "twice_answer": "held = []\nwhile True: held.append(bytearray(20_000_000))"},
     "torch-hog": {**GOOD, "twice_answer": "import torch\nheld = torch.zeros(20_000_000_000)"},
     "disk": {**GOOD, "twice_answer": "with open('big', 'wb') as f:\n    for _ in range(80): f.write(bytes(2**20))"},
-    "network": {**GOOD, "twice_answer": "import urllib.request\nurllib.request.urlopen('http://example.invalid/')"},
+    "network": {**GOOD, "twice_answer": "import socket\nsocket.getaddrinfo('example.invalid', 80)"},
     "socket": {**GOOD, "twice_answer": "import socket\nsocket.create_connection(('192.0.2.1', 80))"},
     "program": {**GOOD, "twice_answer": "import subprocess\nsubprocess.run(['true'])"},
     "forks": {**GOOD, "twice_answer": "import os\nwhile True: os.fork()"},
@@ -343,6 +344,7 @@ NASTY = {
 }
 EXPECTED = {  # of the first exercise; and of the second where it is not right
     "perfect": ("right", ""),
+    "first-tries": ("right", ""),
     "stubs": ("missing", "", "missing"),
     "wrong": ("not yet", "twice three is six", "right"),
     "half": ("right", "", "missing"),
@@ -353,8 +355,8 @@ EXPECTED = {  # of the first exercise; and of the second where it is not right
     "exits": ("crashed", "the process ended itself"),
     "quits": ("crashed", "SystemExit"),
     "segfault": ("crashed", "SIGSEGV"),
-    "loop": ("timed out", "still running after 6 s"),
-    "loop-in-check": ("timed out", "still running after 6 s"),
+    "loop": ("timed out", "still running after 10 s"),
+    "loop-in-check": ("timed out", "still running after 10 s"),
     "hog": ("crashed", "more than 300 MB"),
     "torch-hog": ("crashed", "more than 300 MB"),
     "disk": ("crashed", "File too large"),
@@ -380,11 +382,14 @@ def graded(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("submissions")
     handed = classroom.student(root / "book" / "09_small.ipynb")
     for name, answers in NASTY.items():
-        notebooks.write(fill(handed, **answers), folder / f"{name}.ipynb")
+        nb = fill(handed, **answers)
+        if name == "first-tries":
+            nb.cells[5:5] = [code("!pip install nothing-of-that-name"), code("twice = 1 / 0")]
+        notebooks.write(nb, folder / f"{name}.ipynb")
     (folder / "broken 09_small.ipynb").write_text('{"cells": [')
     (folder / "unknown.ipynb").write_text("not a notebook")
     (folder / "empty").mkdir()
-    return folder, classroom.grade(root, folder, seconds=6, megabytes=300, jobs=2)
+    return folder, classroom.grade(root, folder, seconds=10, megabytes=300, jobs=2)
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -139,8 +139,10 @@ def _fork(shell: Any, sitting: Sitting, folder: Path, megabytes: int, seconds: i
     try:
         os.setpgid(0, 0)
         os.dup2(1, 2)  # into nowhere, like all that cells print
-        for first, end in ((3, theirs), (theirs + 1, os.sysconf("SC_OPEN_MAX"))):
-            os.closerange(first, end)  # the station's own report, and the others' pipes
+        for name in os.listdir("/dev/fd"):  # the station's own report, and the others' pipes
+            if int(name) > 2 and int(name) != theirs:
+                with suppress(OSError):
+                    os.close(int(name))
         # The clock on the wall is the limit; that of the processor is for a fork that nobody watches any more.
         confine(folder, megabytes, seconds * (len(sitting.tasks) + 2))
         _sit(shell, sitting, theirs, megabytes)
@@ -161,9 +163,11 @@ def _sit(shell: Any, sitting: Sitting, pipe: int, megabytes: int) -> None:
             continue
         say("at", place)
         start = time.perf_counter()
-        error = next((error for cell in cells if (error := judging.run(shell, cell)) is not None), None)
+        error = [judging.run(shell, cell) for cell in cells][-1]  # a first attempt that failed is no matter
         if place not in sitting.graded:
-            result, hint = judging.verdict(shell, check) if error is None else judging.failed(error, megabytes)
+            result, hint = judging.verdict(shell, check)
+            if error is not None and result != judging.RIGHT:
+                result, hint = judging.failed(error, megabytes)
             say("graded", place, result, hint, round(time.perf_counter() - start, 2))
 
 
@@ -198,9 +202,10 @@ def _end(pid: int, patience: float = 0.0) -> int:
     while not ended and time.monotonic() - start < patience:
         time.sleep(0.01)
         ended, status = os.waitpid(pid, os.WNOHANG)
-    for kill in (os.killpg, os.kill):
-        with suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(status if ended else os.waitpid(pid, 0)[1])
 
 
