@@ -116,6 +116,11 @@ def test_help_imports_neither_torch_nor_rich():
     assert "--in-place" in shown and shown.endswith("[]\n")
 
 
+def test_python_m_genimg_is_the_command():
+    told = subprocess.run([sys.executable, "-m", "genimg", "rum"], capture_output=True, text=True)
+    assert told.returncode == 2 and told.stderr.startswith("genimg: No such command 'rum'")
+
+
 # genimg run.
 
 
