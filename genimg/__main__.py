@@ -1,4 +1,4 @@
-"""`python -m genimg` is `genimg`; torchrun starts it so on each GPU: `torchrun --nproc-per-node 4 -m genimg train …`."""
+"""`python -m genimg` is `genimg`; torchrun starts it so per GPU: `torchrun --nproc-per-node 4 -m genimg train …`."""
 
 from genimg.cli import main
 

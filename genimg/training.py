@@ -2,6 +2,7 @@
 
 A loop yields once per step, so that a progress bar, a live plot, early stopping and a history are ordinary `for`
 statements of the caller. Networks, laws and objective are arguments; nothing here knows which.
+Inside `ranks.joined`, as `torchrun -m genimg train …` is, the loops share each batch among the ranks.
 
 Book: 02_gan_theory (both loops), 04_wgan (checkpoints, history).
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from genimg import ranks
 from genimg.checks import at_least, positive
 from genimg.distributions import Distribution
 from genimg.history import History, load_folder
@@ -69,13 +72,15 @@ def critic_steps(
         >>> last.step, bool(last.distance > 0.9)               # delta = 2 Phi(2) - 1 = 0.954
         (200, True)
     """
+    paid = ranks.together(_CriticLoss(D, objective))
     optimiser = torch.optim.Adam(D.parameters(), lr=positive(lr, "lr"), betas=betas)
     guard = Guard({"D": D})
     none = torch.tensor(math.nan)
     for step in range(1, at_least(steps, 0, "steps") + 1):
-        out = _critic_update(D, optimiser, objective, real.sample(batch), fake.sample(batch), rng, autocast=None)
-        guard.check(step, _watched(out))
-        yield Step(step, out.loss.detach(), out.distance, out.penalty, none)
+        out = _critic_update(paid, optimiser, ranks.share(real.sample, batch), ranks.share(fake.sample, batch), rng)
+        told = Step(step, *_of_all(out, none))
+        guard.check(step, _watched(told))
+        yield told
 
 
 def gan_steps(
@@ -109,7 +114,7 @@ def gan_steps(
         objective: from `genimg.objectives`.
         steps: number of generator updates, those of an earlier, resumed run included.
         rng: the objective's own randomness, on the laws' device.
-        batch: samples per update.
+        batch: samples per update, of all ranks together.
         critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
         lr: Adam's for G, and for D unless `critic_lr` is given.
         betas: Adam's.
@@ -141,6 +146,7 @@ def gan_steps(
     at_least(critic_per_step, 1, "critic_per_step")
     done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
     guard = Guard({"G": G, "D": D})
+    of_critic, made = ranks.together(_CriticLoss(D, objective, autocast)), ranks.together(G)
 
     for step in range(done + 1, at_least(steps, 0, "steps") + 1):
         if decay_lr:
@@ -148,12 +154,12 @@ def gan_steps(
                 optimiser.param_groups[0]["lr"] = rate * (1 - (step - 1) / steps)
         for _ in range(critic_per_step):
             with torch.no_grad(), autocast:
-                fake = G(latent.sample(batch))
-            out = _critic_update(D, of_D, objective, real.sample(batch), fake.float(), rng, autocast)
+                fake = G(ranks.share(latent.sample, batch))
+            out = _critic_update(of_critic, of_D, ranks.share(real.sample, batch), fake.float(), rng)
 
         D.requires_grad_(False)  # the generator's step needs the slope of D at the fakes, not at its weights
         with autocast:
-            loss = objective.generator_loss(D, G(latent.sample(batch)))
+            loss = objective.generator_loss(D, made(ranks.share(latent.sample, batch)))
         of_G.zero_grad(set_to_none=True)
         loss.backward()
         of_G.step()
@@ -161,10 +167,11 @@ def gan_steps(
         if average is not None:
             follow(average, G, min(average_decay, step / (step + 10)))
 
-        guard.check(step, _watched(out, loss))
-        yield Step(step, out.loss.detach(), out.distance, out.penalty, loss.detach())
+        told = Step(step, *_of_all(out, loss))
+        guard.check(step, _watched(told))
+        yield told
         if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, _watched(out, loss), now=True)
+            guard.check(step, _watched(told), now=True)
             run.save(checkpoint, step)
 
 
@@ -204,28 +211,40 @@ def train_gan(
     return history
 
 
+class _CriticLoss(nn.Module):
+    """The loss of a critic as a module, so that several ranks see one forward and one backward pass per update.
+
+    However often the objective calls D, and whatever slopes it takes on the way, is then no concern of theirs.
+    """
+
+    def __init__(self, D: nn.Module, objective: Objective, autocast: torch.autocast | None = None) -> None:
+        super().__init__()
+        self.D, self.objective, self.autocast = D, objective, autocast or nullcontext()
+
+    def forward(self, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        with self.autocast:
+            return self.objective.critic_loss(self.D, real, fake, rng)
+
+
 def _critic_update(
-    D: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    objective: Objective,
-    real: Tensor,
-    fake: Tensor,
-    rng: torch.Generator,
-    autocast: torch.autocast | None,
+    paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator
 ) -> CriticLoss:
-    if autocast is None:
-        out = objective.critic_loss(D, real, fake, rng)
-    else:
-        with autocast:
-            out = objective.critic_loss(D, real, fake, rng)
+    out: CriticLoss = paid(real, fake, rng)
     optimiser.zero_grad(set_to_none=True)
     out.loss.backward()
     optimiser.step()
-    objective.project(D)
     return out
 
 
-def _watched(out: CriticLoss, generator: Tensor | None = None) -> dict[str, Tensor]:
+def _of_all(critic: CriticLoss, generator: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What was measured on the whole batch, all ranks' shares together."""
+    loss, distance, penalty, of_G = (value.detach() for value in (*critic, generator))
+    if ranks.count() > 1:
+        loss, distance, penalty, of_G = ranks.mean(torch.stack([loss, distance, penalty, of_G.to(loss)]))
+    return loss, distance, penalty, of_G
+
+
+def _watched(told: Step) -> dict[str, Tensor]:
     """What tells a run that diverges."""
-    watched = {"critic loss": out.loss, "distance": out.distance}
-    return watched if generator is None else watched | {"generator loss": generator}
+    watched = {"critic loss": told.loss, "distance": told.distance}
+    return watched if bool(told.generator.isnan()) else watched | {"generator loss": told.generator}

@@ -11,6 +11,7 @@ import urllib.request
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
@@ -107,6 +108,27 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch):
     result = genimg("zoo", "list")
     assert result.exit_code == 1
     assert result.stderr == "genimg: ZeroDivisionError: of all things (unexpected; --debug shows where)\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"), "take a smaller batch"),
+        (RuntimeError("CUDA error: device-side assert triggered\nmore"), "the GPU stopped working"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the machine ran out of memory"),
+    ],
+)
+def test_a_device_that_fails_gives_advice(project, monkeypatch, error, advice):
+    def broken(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr(Experiment, "run", broken)
+    project("01_a")
+    result = genimg("train", "digits")
+    assert (
+        result.exit_code == 1 and advice in result.stderr and result.stderr.splitlines()[-1].startswith("genimg: the")
+    )
+    assert "--resume goes on from the last" in result.stderr and "unexpected" not in result.stderr
 
 
 def test_help_imports_neither_torch_nor_rich():

@@ -44,14 +44,22 @@ class Commands(click.Group):
         except Exception as error:
             checks = sys.modules.get("genimg.checks")  # not imported: then it is no UsageError
             ours = checks and isinstance(error, checks.UsageError)
-            problem, line, code = error, str(error) if ours else f"{type(error).__name__}: {error}", 1
-            if not ours and not self.debug:
-                line += " (unexpected; --debug shows where)"
+            problem, line, code = error, str(error) if ours else _told(error), 1
         if self.debug:
             traceback.print_exception(problem)
         if line:
             click.echo(f"genimg: {' '.join(line.split())}", err=True)
         sys.exit(code)
+
+
+def _told(error: Exception) -> str:
+    """Advice where a device failed; else the error as it is, for whoever maintains this."""
+    if "torch" in sys.modules:
+        from genimg import devices
+
+        if advice := devices.advice(error):
+            return advice
+    return f"{type(error).__name__}: {error}" + ("" if Commands.debug else " (unexpected; --debug shows where)")
 
 
 def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:

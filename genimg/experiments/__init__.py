@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from genimg import disk
 from genimg.checks import UsageError, choice
 from genimg.records import Record
 
@@ -60,12 +62,19 @@ class Experiment:
 
         Returns:
             Records by name; the caller saves them.
+
+        Raises:
+            UsageError: for an unknown profile, pictures that are not here, a folder that cannot be written, or another
+                process that runs one of the seeds in `out`.
         """
         choice(profile, "profile", PROFILES)
         if not seeds:
             raise UsageError("train: give at least one seed")
         module = importlib.import_module(f"genimg.experiments.{self.name.replace('-', '_')}")
-        records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
+        with ExitStack() as held:
+            for seed in dict.fromkeys(seeds):
+                held.enter_context(disk.alone(Path(out) / self.name / f"{profile}-{seed}"))
+            records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
         return records
 
 
