@@ -113,4 +113,4 @@ def together(network: nn.Module) -> nn.Module:
     if any(isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) for part in network.modules()):
         raise UsageError("a network with BatchNorm does not train alike on several ranks; start it without torchrun")
     device = next(network.parameters()).device
-    return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None, broadcast_buffers=False)
+    return DistributedDataParallel(network, [device.index] if device.type == "cuda" else None)

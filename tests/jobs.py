@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import genimg as gi
-from genimg import disk, zoo
+from genimg import devices, disk, ranks, zoo
 from genimg.data import cache
 
 STEPS, PICTURES, VERSIONS = 120, 400, 60
@@ -86,6 +86,24 @@ def until_killed(job, folder, told):
     told.send("has ended")
 
 
-if __name__ == "__main__":  # a rank: torchrun … jobs.py FOLDER STEPS EVERY
-    with gi.ranks.joined(torch.device("cpu")):
-        train(sys.argv[1], steps=int(sys.argv[2]), checkpoint_every=int(sys.argv[3]))
+def rank(folder, steps):
+    """Trains in `folder`, where only rank 0 may write; rank 1, whose folder is another, stops for ever near the end."""
+    draws = 0
+
+    def wait():
+        nonlocal draws
+        draws += 1
+        if draws == steps - 1:
+            (folder / "waiting").write_text(str(os.getpid()))
+            time.sleep(1000)
+
+    with ranks.joined(torch.device("cpu")):
+        mine = ranks.rank() == 0
+        try:
+            train(folder / "run" if mine else folder / "nothing", (lambda: None) if mine else wait, steps, 16, 10)
+        except RuntimeError as error:
+            sys.exit(devices.advice(error) or str(error))
+
+
+if __name__ == "__main__":
+    rank(Path(sys.argv[1]), int(sys.argv[2]))
