@@ -49,8 +49,8 @@ def advice(error: BaseException) -> str | None:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator: " in told:
         where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
         return (
-            f"the {where} ran out of memory: take a smaller batch, or the same one in parts (accumulate=2, 4, … of "
-            f"gan_steps, --accumulate of train), or end other programs that use it; {again}"
+            f"the {where} ran out of memory: take a smaller batch, or the same one in parts (accumulate = 2, 4, … of "
+            f"gan_steps, or in the SIZES of an experiment), or end other programs that use it; {again}"
         )
     lost = getattr(torch, "AcceleratorError", ())  # torch 2.8; before, a RuntimeError with the same text
     if isinstance(error, lost) or (isinstance(error, RuntimeError) and "CUDA error" in told):

@@ -2,7 +2,7 @@
 
 A loop yields once per step, so that a progress bar, a live plot, early stopping and a history are ordinary `for`
 statements of the caller. Networks, laws and objective are arguments; nothing here knows which.
-Inside `ranks.joined`, as `torchrun -m genimg train …` is, the loops share each batch among the ranks.
+Inside `ranks.joined`, as `torchrun … -m genimg train` is, both loops share each batch among the ranks.
 
 Book: 02_gan_theory (both loops), 04_wgan (checkpoints, history).
 """
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from genimg import ranks
-from genimg.checks import at_least, positive
+from genimg.checks import UsageError, at_least, positive
 from genimg.distributions import Distribution
 from genimg.history import History, load_folder
 from genimg.objectives import CriticLoss, Objective
@@ -78,8 +78,9 @@ def critic_steps(
     none = torch.tensor(math.nan)
     for step in range(1, at_least(steps, 0, "steps") + 1):
         out = _critic_update(paid, optimiser, ranks.share(real.sample, batch), ranks.share(fake.sample, batch), rng)
+        objective.project(D)
         told = Step(step, *_of_all(out, none))
-        guard.check(step, _watched(told))
+        guard.check(step, {"critic loss": told.loss, "distance": told.distance})
         yield told
 
 
@@ -94,6 +95,7 @@ def gan_steps(
     rng: torch.Generator,
     batch: int = 64,
     critic_per_step: int = 5,
+    accumulate: int = 1,
     lr: float = 1e-4,
     critic_lr: float | None = None,
     betas: tuple[float, float] = (0.5, 0.9),
@@ -116,6 +118,8 @@ def gan_steps(
         rng: the objective's own randomness, on the laws' device.
         batch: samples per update, of all ranks together.
         critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
+        accumulate: parts that each rank computes its share of a batch in, one after the other, adding up gradients:
+            the same step with a fraction of the memory.
         lr: Adam's for G, and for D unless `critic_lr` is given.
         betas: Adam's.
         amp: bfloat16 autocast; None means on CUDA only.
@@ -144,6 +148,8 @@ def gan_steps(
     run = Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
     at_least(checkpoint_every, 1, "checkpoint_every")
     at_least(critic_per_step, 1, "critic_per_step")
+    if batch % (ranks.count() * at_least(accumulate, 1, "accumulate")):
+        raise UsageError(f"a batch of {batch} does not fall into {ranks.count()} x {accumulate} equal parts")
     done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
     guard = Guard({"G": G, "D": D})
     of_critic, made = ranks.together(_CriticLoss(D, objective, autocast)), ranks.together(G)
@@ -155,23 +161,28 @@ def gan_steps(
         for _ in range(critic_per_step):
             with torch.no_grad(), autocast:
                 fake = G(ranks.share(latent.sample, batch))
-            out = _critic_update(of_critic, of_D, ranks.share(real.sample, batch), fake.float(), rng)
+            out = _critic_update(of_critic, of_D, ranks.share(real.sample, batch), fake.float(), rng, accumulate)
+            objective.project(D)
 
         D.requires_grad_(False)  # the generator's step needs the slope of D at the fakes, not at its weights
-        with autocast:
-            loss = objective.generator_loss(D, made(ranks.share(latent.sample, batch)))
         of_G.zero_grad(set_to_none=True)
-        loss.backward()
+        losses = []
+        for z in ranks.share(latent.sample, batch).chunk(accumulate):
+            with autocast:
+                loss = objective.generator_loss(D, made(z))
+            (loss / accumulate).backward()
+            losses.append(loss.detach())
         of_G.step()
         D.requires_grad_(True)
         if average is not None:
             follow(average, G, min(average_decay, step / (step + 10)))
 
-        told = Step(step, *_of_all(out, loss))
-        guard.check(step, _watched(told))
+        told = Step(step, *_of_all(out, torch.stack(losses).mean()))
+        watched = {"critic loss": told.loss, "distance": told.distance, "generator loss": told.generator}
+        guard.check(step, watched)
         yield told
         if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, _watched(told), now=True)
+            guard.check(step, watched, now=True)
             run.save(checkpoint, step)
 
 
@@ -227,24 +238,21 @@ class _CriticLoss(nn.Module):
 
 
 def _critic_update(
-    paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator
+    paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
-    out: CriticLoss = paid(real, fake, rng)
     optimiser.zero_grad(set_to_none=True)
-    out.loss.backward()
+    found = []
+    for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
+        out = paid(some, others, rng)
+        (out.loss / parts).backward()
+        found.append([value.detach() for value in out])
     optimiser.step()
-    return out
+    return CriticLoss(*(torch.stack(values).mean() for values in zip(*found, strict=True)))
 
 
 def _of_all(critic: CriticLoss, generator: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """What was measured on the whole batch, all ranks' shares together."""
-    loss, distance, penalty, of_G = (value.detach() for value in (*critic, generator))
+    loss, distance, penalty = critic
     if ranks.count() > 1:
-        loss, distance, penalty, of_G = ranks.mean(torch.stack([loss, distance, penalty, of_G.to(loss)]))
-    return loss, distance, penalty, of_G
-
-
-def _watched(told: Step) -> dict[str, Tensor]:
-    """What tells a run that diverges."""
-    watched = {"critic loss": told.loss, "distance": told.distance}
-    return watched if bool(told.generator.isnan()) else watched | {"generator loss": told.generator}
+        loss, distance, penalty, generator = ranks.mean(torch.stack([*critic, generator.to(loss)]))
+    return loss, distance, penalty, generator
