@@ -50,31 +50,25 @@ def test_modes_reports_all_methods_and_repeats_itself(tmp_path):
     assert len(a) == 12 and all(0 <= r.mean <= 25 for r in a.values())
 
 
-def test_digits_trains_measures_and_resumes(tmp_path):
-    first = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path)
-    again = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path, resume=True)  # finished: only measured again
-    assert first["digits-sliced-w1"].values == again["digits-sliced-w1"].values
-    assert first["digits-sliced-w1"].mean > 3 * first["digits-sliced-w1-floor"].mean  # 40 steps learn little
-    assert first["digits-sliced-w1"].weights is not None
-    assert (tmp_path / "digits" / "quick-0" / "digits.safetensors").exists()
-
-
-def test_digits_cut_short_and_resumed_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+def test_digits_trains_measures_and_cut_short_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
     monkeypatch.setattr(digits, "EVERY", 10)
-    whole = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path / "whole")
+    run, folder = EXPERIMENTS["digits"].run, tmp_path / "cut" / "digits" / "quick-0"
+    whole = run("quick", [0], CPU, tmp_path / "whole")
+    assert whole["digits-sliced-w1"].mean > 3 * whole["digits-sliced-w1-floor"].mean  # 40 steps learn little
+    assert whole["digits-sliced-w1"].weights is not None
 
     def until(what, done, total):
         if done == 20:
             raise OutOfTime
 
     with pytest.raises(OutOfTime):
-        EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path / "cut", progress=until)
-    state = tmp_path / "cut" / "digits" / "quick-0" / "state.safetensors"
-    assert weights.read_tensors(state)[1]["step"] == 10
-    resumed = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path / "cut", resume=True)
+        run("quick", [0], CPU, tmp_path / "cut", progress=until)
+    assert weights.read_tensors(folder / "state.safetensors")[1]["step"] == 10
+    resumed = run("quick", [0], CPU, tmp_path / "cut", resume=True)
     assert {k: (r.values, r.weights) for k, r in resumed.items()} == {
         k: (r.values, r.weights) for k, r in whole.items()
     }
+    assert weights.sha256(folder / "digits.safetensors") == whole["digits-sliced-w1"].weights
 
 
 def test_every_number_belongs_to_one_experiment():
