@@ -241,13 +241,18 @@ def _critic_update(
     paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
     optimiser.zero_grad(set_to_none=True)
+    if parts == 1:
+        out: CriticLoss = paid(real, fake, rng)
+        out.loss.backward()
+        optimiser.step()
+        return out._replace(loss=out.loss.detach())
     found = []
     for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
         out = paid(some, others, rng)
         (out.loss / parts).backward()
-        found.append([value.detach() for value in out])
+        found.append(torch.stack([value.detach() for value in out]))
     optimiser.step()
-    return CriticLoss(*(torch.stack(values).mean() for values in zip(*found, strict=True)))
+    return CriticLoss(*torch.stack(found).mean(0))
 
 
 def _of_all(critic: CriticLoss, generator: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
