@@ -34,7 +34,7 @@ WITH_ROWS = ("gan_step", "gan_ablation", "growth", "image_folder", "w1_cost", "s
 
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--only", type=click.Choice(list(COMMANDS)), multiple=True, help="Some of them.  [default: all]")
-@click.option("--out", type=click.Path(path_type=Path), default=HERE.parent / "book" / "speed", show_default=False)
+@click.option("--out", type=click.Path(path_type=Path), default=HERE.parent / "book" / "records" / "speed", show_default=False)
 def main(only: tuple[str, ...], out: Path) -> None:
     """Runs them, passes on what they say, and ends with 1 if one of them failed."""
     out.mkdir(parents=True, exist_ok=True)
