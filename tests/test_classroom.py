@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from genimg import check, classroom, cli, notebooks, records
 from genimg.checks import UsageError
 from genimg.classroom import exercises, handouts, submissions
-from genimg.classroom.markdown import plain
+from genimg.classroom.markdown import glued, plain
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 TWICE = """```{exercise} Twice
@@ -174,7 +174,7 @@ def test_an_instructor_gets_the_chapter_as_it_was_run_and_notes(root, tmp_path):
     notebooks.write(run, tmp_path / "09_small.ipynb")
     (tmp_path / "manifest.json").write_text('{"chapters": {"09_small": {"seconds": 12.3}}}')
     nb = classroom.instructor(path, tmp_path)
-    assert [cell for cell in nb.cells if "class" not in notebooks.tags(cell)] == run.cells
+    assert notebooks.code_cells(nb) == notebooks.code_cells(run)
     cells = {cell.id: cell.source for cell in nb.cells}
     assert "took 12 s" in cells["for-instructors"] and "3 exercises, about 25 minutes" in cells["for-instructors"]
     assert "Twice: level 1, about 5 minutes; checked by `gi.check.Verdict`" in cells["note-ex-09-twice"]
@@ -216,10 +216,20 @@ def test_the_command_fills_a_folder_and_overwrites_nothing(root, tmp_path, monke
 
 def test_code_and_figures_keep_their_fences():
     told = "```{figure} a.png\n:alt: b\n```\n\n```python\n{'a': 1}\n```\n\n$\\{doc\\}$ `{doc}`"
-    assert plain(told) == told
+    assert plain(told, {}) == told
     nested = "````{admonition} Hint\n:class: dropdown\nIn {doc}`01_a`:\n```python\nx\n```\n````\nAfter."
     folded = "<details><summary>Hint</summary>\n\nIn `01_a`:\n```python\nx\n```\n\n</details>\nAfter."
-    assert plain(nested) == folded
+    assert plain(nested, {}) == folded
+
+
+def test_numbers_are_written_out_as_the_page_writes_them():
+    cell = code("glue('a', 1.25)")
+    for name, value in (("a", "1.25"), ("b", "'two'")):
+        data = {"application/papermill.record/text/plain": value}
+        cell.outputs.append(nbformat.v4.new_output("display_data", data=data, metadata={"scrapbook": {"name": name}}))
+    numbers = glued(nbformat.v4.new_notebook(cells=[cell]))
+    told = "{glue:text}`a:.1f`, {glue:text}`a`, {glue:text}`b`, {glue:text}`c:.2f`, `{glue:text}`"
+    assert plain(told, numbers) == "1.2, 1.25, two, `c:.2f`, `{glue:text}`"
 
 
 # What is handed in.

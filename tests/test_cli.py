@@ -50,7 +50,7 @@ def test_every_command_explains_itself_with_an_example(path, command):
     assert "--debug" in result.output
 
 
-@pytest.mark.parametrize("args", [(), ("zoo",), ("data",)])
+@pytest.mark.parametrize("args", [(), ("zoo",), ("data",), ("class",)])
 def test_a_group_alone_shows_its_commands(args):
     result = genimg(*args)
     assert result.exit_code == 0 and "Commands:" in result.output and result.stderr == ""

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from genimg import notebooks
 from genimg.checks import UsageError
 from genimg.classroom.exercises import Exercise, find, judge_of, typical_mistakes
-from genimg.classroom.markdown import plain
+from genimg.classroom.markdown import glued, plain
 from genimg.notebooks import tags
 
 BESIDE = ("records", "claims.json")
@@ -53,13 +53,14 @@ def student(path: Path) -> NotebookNode:
 
 def _without_solutions(nb: NotebookNode, chapter: str) -> NotebookNode:
     clear = _clear_solutions()
+    numbers = glued(nb)
     inside, kept = False, []
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             source, inside = _outside(cell.source, inside)
             if not source and cell.source:
                 continue
-            cell.source = plain(source)
+            cell.source = plain(source, numbers)
         elif inside and not {"answer", "check"} & set(tags(cell)):
             continue
         kept.append(cell)
@@ -115,13 +116,16 @@ def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
         run = notebooks.read(executed / path.name)
         if notebooks.same_text(run, nb):
             nb, seconds = run, _seconds(executed, path.stem)
-    exercises, cells = find(nb), {cell.id: cell for cell in nb.cells}
+    exercises, cells, numbers = find(nb), {cell.id: cell for cell in nb.cells}, glued(nb)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain(cell.source, numbers)
     notes = {e.text: [_exercise_note(o, cells) for o in exercises if o.text == e.text] for e in exercises}
     took = f"took {seconds:.0f} s when it was last run here" if seconds else "has not been run here: `genimg run`"
     minutes = sum(e.minutes for e in exercises)
     top = f"**For the instructor.** {path.stem} {took}. {len(exercises)} exercises, about {minutes} minutes in all"
     top += "; a note follows each of them. The notebook for students: `genimg class student`."
-    nb.cells = [each for cell in nb.cells for each in (cell, *notes.get(cell.id, ()))]
+    nb.cells = [e for cell in nb.cells if cell.source for e in (cell, *notes.get(cell.id, ()))]
     nb.cells.insert(1, _note("for-instructors", top))
     return nb
 
