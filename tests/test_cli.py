@@ -110,6 +110,13 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch):
     assert result.stderr == "genimg: ZeroDivisionError: of all things (unexpected; --debug shows where)\n"
 
 
+def test_training_on_a_missing_gpu_is_told_too(project, monkeypatch):
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: False)
+    project("01_a")
+    result = genimg("train", "digits", "--device", "cuda")
+    assert result.exit_code == 1 and "torch sees no GPU here; use --device cpu or auto" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
