@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genimg import ranks
+from genimg import disk, ranks
 from genimg.checks import UsageError, at_least, positive
 from genimg.distributions import Distribution
 from genimg.history import History, load_folder
@@ -207,19 +207,23 @@ def train_gan(
 
     Returns:
         The history; G and D are left in their final states.
+
+    Raises:
+        UsageError: if another process trains in that folder, or what `gan_steps` raises.
     """
     folder = Path(checkpoint) if checkpoint else None
     state = folder / "state.safetensors" if folder else None
-    done = int(read_tensors(state)[1]["step"]) if state and state.exists() else 0
-    history = load_folder(folder / "snapshots", done) if folder else History()
-    for step in gan_steps(G, D, real, latent, objective, steps=steps, rng=rng, checkpoint=state, **options):
-        if step.step % at_least(snapshot_every, 1, "snapshot_every") == 0:
-            history.add(step.step, G, D)
-            if folder:
-                only = History()
-                only.add(step.step, G, D)
-                only.save(folder / "snapshots" / f"{step.step:08d}.safetensors")
-    return history
+    with disk.alone(folder) if folder else nullcontext():
+        done = int(read_tensors(state)[1]["step"]) if state and state.exists() else 0
+        history = load_folder(folder / "snapshots", done) if folder else History()
+        for step in gan_steps(G, D, real, latent, objective, steps=steps, rng=rng, checkpoint=state, **options):
+            if step.step % at_least(snapshot_every, 1, "snapshot_every") == 0:
+                history.add(step.step, G, D)
+                if folder:
+                    only = History()
+                    only.add(step.step, G, D)
+                    only.save(folder / "snapshots" / f"{step.step:08d}.safetensors")
+        return history
 
 
 class _CriticLoss(nn.Module):

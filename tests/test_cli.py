@@ -111,10 +111,21 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch):
     assert result.stderr == "genimg: ZeroDivisionError: of all things (unexpected; --debug shows where)\n"
 
 
+LOST = getattr(torch, "AcceleratorError", RuntimeError)  # since torch 2.8
+
+
+def test_training_on_a_missing_gpu_is_told_too(project, monkeypatch):
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: False)
+    project("01_a")
+    result = genimg("train", "digits", "--device", "cuda")
+    assert result.exit_code == 1 and "torch sees no GPU here; use --device cpu or auto" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"), "take a smaller batch"),
+        (LOST("CUDA error: an illegal memory access was encountered\nmore"), "the GPU stopped working"),
         (RuntimeError("CUDA error: device-side assert triggered\nmore"), "the GPU stopped working"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the machine ran out of memory"),
     ],

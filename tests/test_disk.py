@@ -58,8 +58,7 @@ def test_training_killed_thirty_times_ends_as_if_never_interrupted(warm, tmp_pat
     assert history.times == uninterrupted.times == list(range(5, jobs.STEPS + 1, 5))
     for name in ("generators", "critics"):
         assert all(same(a, b) for a, b in zip(getattr(history, name), getattr(uninterrupted, name), strict=True))
-    with disk.alone(folder):
-        assert not list(folder.rglob(".*"))  # what the killed left half done is gone
+    assert not list(folder.rglob(".*"))  # what the killed left half done is gone
 
 
 def test_a_cache_killed_while_it_is_filled_is_never_read_half_full(warm, tmp_path):
@@ -138,6 +137,8 @@ def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
     with disk.alone(folder), pytest.raises(UsageError, match=told):
         EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path)
     assert (folder / "kept").exists()
+    with disk.alone(folder), pytest.raises(UsageError, match=told):
+        jobs.train(folder)
     monkeypatch.setattr(digits, "run", lambda *arguments: {})  # the first one has ended
     assert EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path) == {}
 

@@ -43,7 +43,7 @@ def test_ranks_do_what_one_does_and_a_killed_one_ends_the_run_which_resumes_on_a
         run.kill()
     assert run.returncode == 1 and "another rank has ended" in told and "Signal 9" in told
     folder = tmp_path / "run"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "waiting"]  # rank 1 has written nothing
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "run.lock", "waiting"]  # rank 1 has written nothing
     assert not list(folder.rglob(".*"))
 
     def alike(other, steps):
