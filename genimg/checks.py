@@ -16,6 +16,10 @@ class UsageError(ValueError):
     """A mistake in what was asked for, not in the package; the command line prints it without a traceback."""
 
 
+class Absent(UsageError):
+    """What was asked for needs pictures or weights that are not on this machine."""
+
+
 def choice(value: str, name: str, options: Iterable[str]) -> str:
     """`value` if it is one of `options`.
 

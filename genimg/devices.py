@@ -35,6 +35,31 @@ def pick(name: str | torch.device = "auto") -> torch.device:
     return torch.device(name)
 
 
+def advice(error: BaseException) -> str | None:
+    """What to do when a device fails, in one line; None if the error says something else.
+
+    Example:
+        >>> advice(RuntimeError("CUDA error: unspecified launch failure")).split(":")[0]
+        'the GPU stopped working (CUDA error'
+        >>> advice(RuntimeError("shapes differ")) is None
+        True
+    """
+    told = str(error).splitlines()[0] if str(error) else ""
+    again = "checkpoints are whole, so --resume goes on from the last one"
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator: " in told:
+        where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
+        return (
+            f"the {where} ran out of memory: take a smaller batch, or the same one in parts (accumulate = 2, 4, … of "
+            f"gan_steps, or in the SIZES of an experiment), or end other programs that use it; {again}"
+        )
+    lost = getattr(torch, "AcceleratorError", ())  # torch 2.8; before, a RuntimeError with the same text
+    if isinstance(error, lost) or (isinstance(error, RuntimeError) and "CUDA error" in told):
+        return f"the GPU stopped working ({told}): see whether nvidia-smi still lists it; {again}"
+    if isinstance(error, torch.distributed.DistError) or "closed by peer" in told or "reset by peer" in told:
+        return f"another rank has ended, for the reason that it gave, or killed; {again}, on any number of ranks"
+    return None
+
+
 def describe(device: torch.device | str) -> str:
     """The device as a record names it: the GPU's product name, or the number of CPU threads and the architecture."""
     device = torch.device(device)

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from genimg import seeding
 from genimg.checks import UsageError, at_least, positive
 
 
@@ -81,6 +82,70 @@ class Empirical:
         return self.x[index]
 
 
+class Pictures(Empirical):
+    """The empirical law of uint8 pictures as networks see them: kept as bytes, made float in [-1, 1] batch by batch.
+
+    The bytes may lie where the samples do not, such as in a memory map that is larger than the GPU's memory. The rows
+    of a batch are then gathered, put into pinned memory and copied on a stream of their own, which waits for nothing:
+    a copy overlaps with what the GPU still computes for earlier batches.
+
+    Args:
+        x: uint8 (N, c, h, w), 0 to 255; it stays where it is.
+        rng: generator on the device of `x`.
+        device: of the samples; None is that of `x`.
+        memory_format: of the samples; convolutions in bfloat16 want channels last.
+
+    Example:
+        >>> Pictures(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), torch.Generator()).sample(1).tolist()
+        [[[[1.0]]]]
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        rng: torch.Generator,
+        device: torch.device | None = None,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        super().__init__(x, rng)
+        if x.dtype != torch.uint8 or x.ndim != 4:
+            raise UsageError(f"Pictures: need uint8 (N, c, h, w), got {x.dtype} {tuple(x.shape)}")
+        self.device, self.memory_format = x.device if device is None else device, memory_format
+        self.stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" and not x.is_cuda else None
+
+    def sample(self, n: int) -> Tensor:
+        """(n, c, h, w) float32 in [-1, 1], on `device`."""
+        rows = super().sample(n)
+        if self.stream is not None:
+            with torch.cuda.stream(self.stream):
+                rows = rows.pin_memory().to(self.device, non_blocking=True)  # torch keeps the pinned rows until then
+            now = torch.cuda.current_stream(self.device)
+            now.wait_stream(self.stream)
+            rows.record_stream(now)
+        return rows.to(self.device, torch.float32, memory_format=self.memory_format).div_(127.5).sub_(1.0)
+
+
+def pictures(
+    x: Tensor,
+    seed: int,
+    device: torch.device,
+    room: int | None = None,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> Pictures:
+    """The law of these pictures; they are copied to a GPU where they fit there, else batch by batch.
+
+    Args:
+        x: uint8 (N, c, h, w) in main memory or in a memory map.
+        seed: of the draws, which depend on the device they are made on: that of the pictures.
+        device: of the samples.
+        room: bytes that the pictures may take on a GPU; None is half of what is free there.
+        memory_format: as of `Pictures`.
+    """
+    if device.type == "cuda" and x.nbytes <= (torch.cuda.mem_get_info(device)[0] // 2 if room is None else room):
+        x = x.to(device)
+    return Pictures(x, seeding.rng(seed, x.device), device, memory_format)
+
+
 class Mirrored:
     """Each draw of an image law, flipped left to right with probability 1/2.
 
@@ -99,8 +164,8 @@ class Mirrored:
     def sample(self, n: int) -> Tensor:
         """(n, c, h, w)."""
         x = self.law.sample(n)
-        flipped = torch.rand(n, 1, 1, 1, generator=self.rng, device=x.device) < 0.5
-        return torch.where(flipped, x.flip(3), x)
+        flipped = torch.rand(n, 1, 1, 1, generator=self.rng, device=self.rng.device) < 0.5
+        return torch.where(flipped.to(x.device), x.flip(3), x)
 
 
 class Pushforward:

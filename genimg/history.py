@@ -7,7 +7,6 @@ Book: 04_wgan (a history is recorded), 05_history_ad (it is used).
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -177,7 +176,7 @@ def load_folder(folder: str | Path, until: int) -> History:
     found = History()
     for path in sorted(Path(folder).glob("*.safetensors")):
         if int(path.stem) > until:
-            os.remove(path)
+            path.unlink(missing_ok=True)  # another rank may have been faster
             continue
         one = History.load(path)
         found.times += one.times

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
+from genimg import ranks
 from genimg.checks import UsageError, positive
 
 Critic = Callable[[Tensor], Tensor]
@@ -79,7 +80,8 @@ def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator
     """
     if real.shape != fake.shape:
         raise UsageError(f"gradient penalty: real {tuple(real.shape)} and fake {tuple(fake.shape)} must have one shape")
-    u = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng, device=real.device)
+    ones = [1] * (real.ndim - 1)
+    u = ranks.share(lambda n: torch.rand(n, *ones, generator=rng, device=real.device), ranks.count() * len(real))
     between = (u * real.detach() + (1 - u) * fake.detach()).requires_grad_(True)
     (slope,) = torch.autograd.grad(_score(D, between).sum(), between, create_graph=True)
     norm = (slope.float().flatten(1).square().sum(1) + 1e-12).sqrt()

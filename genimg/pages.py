@@ -18,12 +18,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
+
 from genimg import indexing, notebooks, provenance, records
 from genimg.checks import UsageError
 from genimg.slimming import slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
 
 
 def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
@@ -67,11 +70,19 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
         if source != path:  # what is said of a figure may have been corrected since
             for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
                 cell.metadata["genimg"] = committed.metadata.get("genimg", {})
+        _hide_markers(shown)
         indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
     _fill_times(site / "book", runs)
     return notes
+
+
+def _hide_markers(nb: NotebookNode) -> None:
+    """Takes the markers of solutions out of the code: a page shows whole solutions."""
+    for cell in notebooks.code_cells(nb):
+        lines = cell.source.splitlines(keepends=True)
+        cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
 
 
 def _runs(executed: Path | None) -> dict[str, Any]:
@@ -133,6 +144,25 @@ def build(root: Path, site: Path, out: Path) -> Path:
         raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
     slim(html)
     return index
+
+
+def add_networks(html: Path, cache: Path) -> list[str]:
+    """The trained networks that pages run on a click, in `html/_live`; without them the pages keep fixed pictures.
+
+    Args:
+        html: the built pages.
+        cache: keeps what was downloaded and exported, for the next build.
+
+    Returns:
+        One line if they could not be made: the extra `live` is missing, or the npm registry is out of reach.
+    """
+    from genimg.live import site
+
+    try:
+        site.write(html, cache)
+    except UsageError as error:
+        return [f"no network runs in these pages: {error}"]
+    return []
 
 
 def bundle(html: Path, file: Path) -> Path:

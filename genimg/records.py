@@ -8,15 +8,14 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from genimg import disk
 from genimg.checks import UsageError
 
 
@@ -114,16 +113,9 @@ class Record:
         return math.sqrt(sum((v - self.mean) ** 2 for v in self.values) / (len(self.values) - 1))
 
     def save(self, path: str | Path) -> Path:
-        """Writes JSON beside `path`, then renames: a killed run leaves the old file whole."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Writes JSON, by `disk.write`."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(beside, 0o644)  # mkstemp makes private files; a record is meant to be read
-        os.replace(beside, path)
-        return path
+        return disk.write(path, text.encode())
 
 
 def load(path: str | Path) -> Record:

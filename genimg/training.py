@@ -2,6 +2,7 @@
 
 A loop yields once per step, so that a progress bar, a live plot, early stopping and a history are ordinary `for`
 statements of the caller. Networks, laws and objective are arguments; nothing here knows which.
+Inside `ranks.joined`, as `torchrun … -m genimg train` is, both loops share each batch among the ranks.
 
 Book: 02_gan_theory (both loops), 04_wgan (checkpoints, history).
 """
@@ -10,13 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from genimg.checks import at_least, positive
+from genimg import ranks
+from genimg.checks import UsageError, at_least, positive
 from genimg.distributions import Distribution
 from genimg.history import History, load_folder
 from genimg.objectives import CriticLoss, Objective
@@ -69,13 +72,16 @@ def critic_steps(
         >>> last.step, bool(last.distance > 0.9)               # delta = 2 Phi(2) - 1 = 0.954
         (200, True)
     """
+    paid = ranks.together(_CriticLoss(D, objective))
     optimiser = torch.optim.Adam(D.parameters(), lr=positive(lr, "lr"), betas=betas)
     guard = Guard({"D": D})
     none = torch.tensor(math.nan)
     for step in range(1, at_least(steps, 0, "steps") + 1):
-        out = _critic_update(D, optimiser, objective, real.sample(batch), fake.sample(batch), rng, autocast=None)
-        guard.check(step, _watched(out))
-        yield Step(step, out.loss.detach(), out.distance, out.penalty, none)
+        out = _critic_update(paid, optimiser, ranks.share(real.sample, batch), ranks.share(fake.sample, batch), rng)
+        objective.project(D)
+        told = Step(step, *_of_all(out, none))
+        guard.check(step, {"critic loss": told.loss, "distance": told.distance})
+        yield told
 
 
 def gan_steps(
@@ -89,6 +95,7 @@ def gan_steps(
     rng: torch.Generator,
     batch: int = 64,
     critic_per_step: int = 5,
+    accumulate: int = 1,
     lr: float = 1e-4,
     critic_lr: float | None = None,
     betas: tuple[float, float] = (0.5, 0.9),
@@ -109,8 +116,10 @@ def gan_steps(
         objective: from `genimg.objectives`.
         steps: number of generator updates, those of an earlier, resumed run included.
         rng: the objective's own randomness, on the laws' device.
-        batch: samples per update.
+        batch: samples per update, of all ranks together.
         critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
+        accumulate: parts that each rank computes its share of a batch in, one after the other, adding up gradients:
+            the same step with a fraction of the memory.
         lr: Adam's for G, and for D unless `critic_lr` is given.
         betas: Adam's.
         amp: bfloat16 autocast; None means on CUDA only.
@@ -139,8 +148,11 @@ def gan_steps(
     run = Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
     at_least(checkpoint_every, 1, "checkpoint_every")
     at_least(critic_per_step, 1, "critic_per_step")
+    if batch % (ranks.count() * at_least(accumulate, 1, "accumulate")):
+        raise UsageError(f"a batch of {batch} does not fall into {ranks.count()} x {accumulate} equal parts")
     done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
     guard = Guard({"G": G, "D": D})
+    of_critic, made = ranks.together(_CriticLoss(D, objective, autocast)), ranks.together(G)
 
     for step in range(done + 1, at_least(steps, 0, "steps") + 1):
         if decay_lr:
@@ -148,23 +160,29 @@ def gan_steps(
                 optimiser.param_groups[0]["lr"] = rate * (1 - (step - 1) / steps)
         for _ in range(critic_per_step):
             with torch.no_grad(), autocast:
-                fake = G(latent.sample(batch))
-            out = _critic_update(D, of_D, objective, real.sample(batch), fake.float(), rng, autocast)
+                fake = G(ranks.share(latent.sample, batch))
+            out = _critic_update(of_critic, of_D, ranks.share(real.sample, batch), fake.float(), rng, accumulate)
+            objective.project(D)
 
         D.requires_grad_(False)  # the generator's step needs the slope of D at the fakes, not at its weights
-        with autocast:
-            loss = objective.generator_loss(D, G(latent.sample(batch)))
         of_G.zero_grad(set_to_none=True)
-        loss.backward()
+        losses = []
+        for z in ranks.share(latent.sample, batch).chunk(accumulate):
+            with autocast:
+                loss = objective.generator_loss(D, made(z))
+            (loss / accumulate).backward()
+            losses.append(loss.detach())
         of_G.step()
         D.requires_grad_(True)
         if average is not None:
             follow(average, G, min(average_decay, step / (step + 10)))
 
-        guard.check(step, _watched(out, loss))
-        yield Step(step, out.loss.detach(), out.distance, out.penalty, loss.detach())
+        told = Step(step, *_of_all(out, torch.stack(losses).mean()))
+        watched = {"critic loss": told.loss, "distance": told.distance, "generator loss": told.generator}
+        guard.check(step, watched)
+        yield told
         if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, _watched(out, loss), now=True)
+            guard.check(step, watched, now=True)
             run.save(checkpoint, step)
 
 
@@ -204,28 +222,42 @@ def train_gan(
     return history
 
 
+class _CriticLoss(nn.Module):
+    """The loss of a critic as a module, so that several ranks see one forward and one backward pass per update.
+
+    However often the objective calls D, and whatever slopes it takes on the way, is then no concern of theirs.
+    """
+
+    def __init__(self, D: nn.Module, objective: Objective, autocast: torch.autocast | None = None) -> None:
+        super().__init__()
+        self.D, self.objective, self.autocast = D, objective, autocast or nullcontext()
+
+    def forward(self, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        with self.autocast:
+            return self.objective.critic_loss(self.D, real, fake, rng)
+
+
 def _critic_update(
-    D: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    objective: Objective,
-    real: Tensor,
-    fake: Tensor,
-    rng: torch.Generator,
-    autocast: torch.autocast | None,
+    paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
-    if autocast is None:
-        out = objective.critic_loss(D, real, fake, rng)
-    else:
-        with autocast:
-            out = objective.critic_loss(D, real, fake, rng)
     optimiser.zero_grad(set_to_none=True)
-    out.loss.backward()
+    if parts == 1:
+        out: CriticLoss = paid(real, fake, rng)
+        out.loss.backward()
+        optimiser.step()
+        return out._replace(loss=out.loss.detach())
+    found = []
+    for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
+        out = paid(some, others, rng)
+        (out.loss / parts).backward()
+        found.append(torch.stack([value.detach() for value in out]))
     optimiser.step()
-    objective.project(D)
-    return out
+    return CriticLoss(*torch.stack(found).mean(0))
 
 
-def _watched(out: CriticLoss, generator: Tensor | None = None) -> dict[str, Tensor]:
-    """What tells a run that diverges."""
-    watched = {"critic loss": out.loss, "distance": out.distance}
-    return watched if generator is None else watched | {"generator loss": generator}
+def _of_all(critic: CriticLoss, generator: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What was measured on the whole batch, all ranks' shares together."""
+    loss, distance, penalty = critic
+    if ranks.count() > 1:
+        loss, distance, penalty, generator = ranks.mean(torch.stack([*critic, generator.to(loss)]))
+    return loss, distance, penalty, generator

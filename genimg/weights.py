@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from genimg import disk
 from genimg.checks import UsageError
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> Path:
-    """Writes `tensors` and the JSON-able `about` to one safetensors file, atomically.
+    """Writes `tensors` and the JSON-able `about` to one safetensors file, by `disk.write`.
 
     Example:
-        >>> import torch
+        >>> import tempfile, torch
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = write_tensors(Path(folder) / "x.safetensors", {"a": torch.ones(2)}, {"step": 3})
         ...     tensors, about = read_tensors(path)
@@ -31,24 +30,11 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], about: Mappin
     """
     from safetensors.torch import save
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = save(
         {name: value.detach().cpu().contiguous() for name, value in tensors.items()},
         metadata={"about": json.dumps(dict(about or {}), sort_keys=True)},
     )
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # a rename that survives a power cut must not precede the data
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-    return path
+    return disk.write(path, data)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from genimg import networks
+from genimg import disk, networks
 from genimg.checks import UsageError, choice
 from genimg.weights import read_tensors, sha256, write_tensors
 
@@ -144,9 +144,7 @@ def enter(
         "arguments": dict(arguments),
         "recipe": dict(recipe),
     }
-    part = beside.with_suffix(".json.part")
-    part.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(beside)
+    disk.write(beside, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
     return digest
 
 

@@ -12,12 +12,13 @@ import urllib.request
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
 
-from genimg import cli, console, data, devices, notebooks, records, zoo
-from genimg.experiments import EXPERIMENTS, PROFILES, Experiment
+from genimg import checks, cli, console, data, devices, experiments, notebooks, records, zoo
+from genimg.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
 
 
 def genimg(*args):
@@ -49,7 +50,7 @@ def test_every_command_explains_itself_with_an_example(path, command):
     assert "--debug" in result.output
 
 
-@pytest.mark.parametrize("args", [(), ("zoo",), ("data",)])
+@pytest.mark.parametrize("args", [(), ("zoo",), ("data",), ("class",)])
 def test_a_group_alone_shows_its_commands(args):
     result = genimg(*args)
     assert result.exit_code == 0 and "Commands:" in result.output and result.stderr == ""
@@ -110,11 +111,37 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch):
     assert result.stderr == "genimg: ZeroDivisionError: of all things (unexpected; --debug shows where)\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"), "take a smaller batch"),
+        (RuntimeError("CUDA error: device-side assert triggered\nmore"), "the GPU stopped working"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the machine ran out of memory"),
+    ],
+)
+def test_a_device_that_fails_gives_advice(project, monkeypatch, error, advice):
+    def broken(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr(Experiment, "run", broken)
+    project("01_a")
+    result = genimg("train", "digits")
+    assert (
+        result.exit_code == 1 and advice in result.stderr and result.stderr.splitlines()[-1].startswith("genimg: the")
+    )
+    assert "--resume goes on from the last" in result.stderr and "unexpected" not in result.stderr
+
+
 def test_help_imports_neither_torch_nor_rich():
     code = "import sys\nfrom genimg.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass\n"
     code += "print(sorted({'torch', 'rich', 'papermill', 'matplotlib'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--in-place" in shown and shown.endswith("[]\n")
+
+
+def test_python_m_genimg_is_the_command():
+    told = subprocess.run([sys.executable, "-m", "genimg", "rum"], capture_output=True, text=True)
+    assert told.returncode == 2 and told.stderr.startswith("genimg: No such command 'rum'")
 
 
 # genimg run.
@@ -265,6 +292,68 @@ def test_train_saves_the_records_and_keeps_smoke_tests_out_of_the_book(project, 
     assert seen == {"profile": profile, "seeds": [4, 5], "device": "cpu", "out": out, "resume": True}
     assert records.load_all(tmp_path / where)["one"].values == [1.0, 1.0]
     assert f"records: {where}\n" in result.output and "training: 1/2" in result.stderr
+
+
+class Toy(Experiment):
+    """Takes three parts and remembers them in `out`, as the true ones do."""
+
+    def run(self, profile, seeds, device, out, resume=False, progress=None):
+        done = out / f"{self.name}.done"
+        done.parent.mkdir(parents=True, exist_ok=True)
+        kept = done.read_text() if resume and done.exists() else ""
+        for part in range(len(kept), 3):
+            progress(self.name, part, 3)
+            if self.name == "absent":
+                raise checks.Absent("no pictures of toys; see `genimg data list`")
+            if self.name == "broken":
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            kept += "x"
+            done.write_text(kept)
+        return {f"{self.name}-a": record(values=[1.0] * len(seeds), seeds=seeds, profile=profile)}
+
+
+@pytest.fixture
+def toys(project, tmp_path, monkeypatch):
+    """Five experiments; `measured` has its record, `after` needs `first`, and the talk claims most of `after`."""
+    project("01_a")
+    toys = [Toy(name, "", (f"{name}-",)) for name in ("measured", "first", "absent", "broken")]
+    toys.insert(0, Toy("after", "", ("after-",), after=("first",)))
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {toy.name: toy for toy in toys})
+    monkeypatch.setattr(agenda, "EXPERIMENTS", experiments.EXPERIMENTS)
+    fields = ("chapter", "slide", "claim", "dataset", "method", "metric", "unit", "better", "reported")
+    claims = [{"id": f"after-{k}", **dict.fromkeys(fields, "")} for k in "abc"]
+    (tmp_path / "book" / "claims.json").write_text(json.dumps(claims))
+    record(values=[1.0], seeds=[0], profile="full").save(tmp_path / "book" / "records" / "measured-a.json")
+    return toys
+
+
+def test_train_all_begins_with_what_lacks_most_and_lets_no_failure_keep_it(toys, tmp_path):
+    result = genimg("train", "all", "--profile", "cpu", "--device", "cpu")
+    lines = [line for line in result.stdout.splitlines() if ": lacks" not in line]
+    assert lines[:3] == [
+        "first: 1 records",
+        "after: 1 records",
+        "absent: skipped, no pictures of toys; see `genimg data list`",
+    ]
+    assert lines[3].startswith("broken: failed, the GPU ran out of memory: take a smaller batch")
+    assert lines[4:] == ["measured: complete"]
+    assert result.exit_code == 1 and result.stderr.endswith("genimg: experiments failed: broken\n")
+    assert set(records.load_all(tmp_path / "book" / "records")) == {"first-a", "after-a", "measured-a"}
+
+
+def test_train_all_goes_on_piece_by_piece(toys, tmp_path, monkeypatch):
+    """A clock that moves when it is read: each piece is cut after a few parts, and the next one does the rest."""
+    experiments.EXPERIMENTS.pop("broken")
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(cli.experiments.time, "monotonic", lambda: 60 * next(ticks))
+    command = ["train", "all", "--profile", "cpu", "--device", "cpu", "--budget-minutes", "3", "--resume"]
+    pieces = []
+    while not pieces or pieces[-1].exit_code:
+        pieces.append(genimg(*command))
+        assert len(pieces) < 9 and pieces[-1].exit_code in (0, 75), pieces[-1].output
+    assert len(pieces) > 2
+    assert all("3 minutes are over; --resume goes on from the last checkpoint" in p.stdout for p in pieces[:-1])
+    assert set(records.load_all(tmp_path / "book" / "records")) == {"first-a", "after-a", "measured-a"}
 
 
 def test_train_without_a_name_lists_the_experiments():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import genimg as gi
 from genimg.checks import UsageError
-from genimg.distributions import GaussianMixture, Uniform, grid25, ring
+from genimg.distributions import GaussianMixture, Mirrored, Pictures, Uniform, grid25, pictures, ring
 
 
 def test_gaussian_has_its_moments_and_density():
@@ -104,3 +105,28 @@ def test_sampling_leaves_the_global_generator_alone():
     gi.Mixture([gi.Gaussian(2, gi.rng(0)), ring(gi.rng(1))], gi.rng(2)).sample(10)
     gi.networks.dcgan(latent=4, size=28, width=8, seed=3)
     assert torch.equal(torch.rand(3), expected)
+
+
+CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="copies to a GPU"))
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_pictures_that_no_device_holds_stream_from_their_file_and_are_those_of_the_data(tmp_path, device):
+    """A memory map, and no room: training draws from it what it would draw from floats that are there."""
+    file = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (50, 3, 8, 8))
+    file[:] = np.random.default_rng(0).integers(0, 256, file.shape)
+    file.flush()
+    mapped = torch.from_numpy(np.load(tmp_path / "x.npy", mmap_mode="c"))
+    streamed = pictures(mapped, 5, torch.device(device), 0, torch.channels_last)
+    held = gi.Empirical(mapped.float() / 127.5 - 1, torch.Generator().manual_seed(5))
+    assert streamed.x.data_ptr() == mapped.data_ptr()
+    for law, other in ((streamed, held), (Mirrored(streamed), Mirrored(held))):
+        for n in (1, 7, 64):
+            x = law.sample(n)
+            assert x.device.type == device and x.is_contiguous(memory_format=torch.channels_last)
+            assert torch.allclose(x.cpu(), other.sample(n), atol=1e-6)
+
+
+def test_pictures_are_bytes():
+    with pytest.raises(UsageError, match="need uint8"):
+        Pictures(torch.zeros(1, 1, 2, 2), torch.Generator())

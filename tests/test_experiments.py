@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, networks, objectives, weights, zoo
+from genimg import anomaly, networks, objectives, ranks, weights, zoo
 from genimg.checks import UsageError
 from genimg.experiments import (
     EXPERIMENTS,
+    OutOfTime,
+    digits,
     faces,
     fills,
     history_ablation,
@@ -48,13 +50,38 @@ def test_modes_reports_all_methods_and_repeats_itself(tmp_path):
     assert len(a) == 12 and all(0 <= r.mean <= 25 for r in a.values())
 
 
-def test_digits_trains_measures_and_resumes(tmp_path):
-    first = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path)
-    again = EXPERIMENTS["digits"].run("quick", [0], CPU, tmp_path, resume=True)  # finished: only measured again
-    assert first["digits-sliced-w1"].values == again["digits-sliced-w1"].values
-    assert first["digits-sliced-w1"].mean > 3 * first["digits-sliced-w1-floor"].mean  # 40 steps learn little
-    assert first["digits-sliced-w1"].weights is not None
-    assert (tmp_path / "digits" / "quick-0" / "digits.safetensors").exists()
+def test_digits_trains_measures_and_cut_short_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    monkeypatch.setattr(digits, "EVERY", 10)
+    run, folder = EXPERIMENTS["digits"].run, tmp_path / "cut" / "digits" / "quick-0"
+    whole = run("quick", [0], CPU, tmp_path / "whole")
+    assert whole["digits-sliced-w1"].mean > 3 * whole["digits-sliced-w1-floor"].mean  # 40 steps learn little
+    assert whole["digits-sliced-w1"].weights is not None
+
+    def until(what, done, total):
+        if done == 20:
+            raise OutOfTime
+
+    with pytest.raises(OutOfTime):
+        run("quick", [0], CPU, tmp_path / "cut", progress=until)
+    assert weights.read_tensors(folder / "state.safetensors")[1]["step"] == 10
+    resumed = run("quick", [0], CPU, tmp_path / "cut", resume=True)
+    assert {k: (r.values, r.weights) for k, r in resumed.items()} == {
+        k: (r.values, r.weights) for k, r in whole.items()
+    }
+    assert weights.sha256(folder / "digits.safetensors") == whole["digits-sliced-w1"].weights
+
+
+def test_every_number_belongs_to_one_experiment():
+    names = {claim["id"] for claim in load_claims(BOOK / "claims.json")} | {p.stem for p in BOOK.glob("records/*.json")}
+    assert len(names) > 300
+    for name in names:
+        assert sum(e.owns(name) for e in EXPERIMENTS.values()) == 1, name
+
+
+def test_several_ranks_train_only_what_they_speed_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    with pytest.raises(UsageError, match="start it without torchrun"):
+        EXPERIMENTS["history-ad"].run("quick", [0], CPU, tmp_path)
 
 
 def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypatch):

@@ -50,6 +50,13 @@ def test_executed_chapters_are_staged_where_there_are_some(book):
     assert notes == ["02_b: as committed, it has not been run"]
 
 
+def test_a_page_shows_whole_solutions_without_the_markers_of_the_class(book, project):
+    project("01_a", "x = 0\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION")
+    pages.stage(book, None, book / "build" / "site")
+    cell = notebooks.read(book / "build" / "site" / "book" / "01_a.ipynb").cells[-1]
+    assert cell.source == "x = 0\nx = 1"
+
+
 def test_a_result_of_another_text_is_not_shown(book, project):
     executed(book, "01_a", "from the run")
     executed(book, "02_b", "from the run")
@@ -116,7 +123,9 @@ def test_pages_are_built_and_a_warning_is_an_error(book):
     pages.stage(book, book / "build" / "book", book / "build" / "site")
     index = pages.build(book, book / "build" / "site", book)
     assert index == book / "_build" / "html" / "index.html" and index.is_file()
-    assert "from the run" in (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    page = (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    assert "from the run" in page
+    assert 'data-content_root="../"' in page  # by which a widget knows where the folder of networks lies
 
     (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
     with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):

@@ -156,6 +156,30 @@ def test_critic_and_generator_update_as_often_as_asked():
     assert calls == {"real": 12, "latent": 16}  # a fresh z for the generator, never the critic's
 
 
+@pytest.mark.parametrize("loop", ["critic", "gan"])
+def test_weights_are_clipped_after_every_update_of_the_critic(loop):
+    G, D, real, latent = game()
+    options = {"steps": 3, "rng": gi.rng(9), "batch": 8}
+    clip = gi.WassersteinClip(0.01)
+    if loop == "critic":
+        steps = gi.critic_steps(D, real, latent, clip, **options)
+    else:
+        steps = gi.gan_steps(G, D, real, latent, clip, **options)
+    for _ in steps:
+        assert max(float(p.detach().abs().max()) for p in D.parameters()) <= 0.01
+
+
+def test_a_batch_in_parts_gives_the_same_step(monkeypatch):
+    whole, parts = game(), game()
+    seen = [run(4, gi.rng(9), whole), run(4, gi.rng(9), parts, accumulate=4)]
+    for a, b in zip(*seen, strict=True):
+        assert torch.allclose(torch.stack(a[1:]), torch.stack(b[1:]), atol=1e-4)
+    for a, b in zip(whole[:2], parts[:2], strict=True):
+        assert all(torch.allclose(x, y, atol=1e-5) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    with pytest.raises(UsageError, match="a batch of 16 does not fall into 1 x 3 equal parts"):
+        run(1, gi.rng(9), game(), accumulate=3)
+
+
 def test_bfloat16_autocast_trains_and_keeps_float32_weights():
     G, D, real, latent = game()
     steps = run(3, gi.rng(9), (G, D, real, latent), amp=True)

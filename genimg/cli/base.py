@@ -42,16 +42,25 @@ class Commands(click.Group):
             if isinstance(error, click.UsageError) and error.ctx:
                 line += f" (see {error.ctx.command_path} --help)"
         except Exception as error:
-            checks = sys.modules.get("genimg.checks")  # not imported: then it is no UsageError
-            ours = checks and isinstance(error, checks.UsageError)
-            problem, line, code = error, str(error) if ours else f"{type(error).__name__}: {error}", 1
-            if not ours and not self.debug:
-                line += " (unexpected; --debug shows where)"
+            problem, line, code = error, told(error), 1
         if self.debug:
             traceback.print_exception(problem)
         if line:
             click.echo(f"genimg: {' '.join(line.split())}", err=True)
         sys.exit(code)
+
+
+def told(error: Exception) -> str:
+    """A mistake of the user in its own words, advice where a device failed, else the error as it is."""
+    checks = sys.modules.get("genimg.checks")  # not imported: then it is no UsageError
+    if checks and isinstance(error, checks.UsageError):
+        return str(error)
+    if "torch" in sys.modules:
+        from genimg import devices
+
+        if advice := devices.advice(error):
+            return advice
+    return f"{type(error).__name__}: {error}" + ("" if Commands.debug else " (unexpected; --debug shows where)")
 
 
 def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -65,11 +74,11 @@ def debug_option(command: Command) -> Command:
     return click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_debug, help=show)(command)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Where a command writes tables and bars."""
+def console(*, stderr: bool = False, mute: bool = False) -> Console:
+    """Where a command writes tables and bars; of several ranks only the first is not mute."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, quiet=mute)
 
 
 def help_without_command(ctx: click.Context) -> None:

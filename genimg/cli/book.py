@@ -106,6 +106,8 @@ def build(executed: Path | None, out: Path | None, pdf: bool) -> None:
     for note in pages.stage(root, executed, root / "build" / "site"):
         click.echo(note)
     index = pages.build(root, root / "build" / "site", (out or root).resolve())
+    for note in pages.add_networks(index.parent, root / "build"):
+        click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
     click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")

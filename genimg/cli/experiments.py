@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from genimg.cli.base import console, debug_option, device_option, folder_type, shown
+from genimg.cli.base import Failed, console, debug_option, device_option, folder_type, shown, told
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genimg.experiments import Experiment
+    from genimg.records import Record
+
+CUT = 75  # exit code of a run that ended because its time was up: EX_TEMPFAIL of sysexits.h, "try again"
+Measure = Callable[["Experiment"], "dict[str, Record]"]
 
 
 @click.command()
@@ -23,6 +36,11 @@ from genimg.cli.base import console, debug_option, device_option, folder_type, s
 @click.option("--out", type=folder_type, help="Folder for checkpoints and weights.  [default: build/train]")
 @click.option("--records", type=folder_type, help="Folder for records.  [default: book/records; quick: OUT/records]")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints in OUT.")
+@click.option(
+    "--budget-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"Stop after so long, exit code {CUT}; --resume goes on from the last checkpoint.",
+)
 @debug_option
 def train(
     experiment: str | None,
@@ -32,31 +50,91 @@ def train(
     out: Path | None,
     records: Path | None,
     resume: bool,
+    budget_minutes: float | None,
 ) -> None:
     """Run an experiment of the book and write its records; without a name, list the experiments.
+
+    The name `all` runs every one, in order of what the scorecard lacks; those whose pictures are not here are skipped.
+    Several GPUs: torchrun --nproc-per-node N -m genimg train faces --profile full --device cuda
 
     \b
     Example:
       genimg train
       genimg train digits --profile full --device cuda --seed 0 --seed 1 --seed 2 --resume
+      genimg train all --profile full --budget-minutes 10 --resume
     """
-    from genimg import checks, devices, notebooks
+    from genimg import checks, devices, notebooks, ranks
     from genimg import console as show
-    from genimg.experiments import EXPERIMENTS
+    from genimg.experiments import EXPERIMENTS, OutOfTime
 
-    screen = console()
     if experiment is None:
-        show.table(screen, ("experiment", "what it measures"), [(e.name, e.help) for e in EXPERIMENTS.values()])
+        show.table(console(), ("experiment", "what it measures"), [(e.name, e.help) for e in EXPERIMENTS.values()])
         return
-    checks.choice(experiment, "experiment", EXPERIMENTS)
+    end = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
+    checks.choice(experiment, "experiment", [*EXPERIMENTS, "all"])
     root = notebooks.find_root()
     out = (out or root / "build" / "train").resolve()
     # A smoke test must not replace what hours of training measured.
     records = (records or (out if profile == "quick" else root / "book") / "records").resolve()
-    with show.steps(console(stderr=True)) as progress:
-        made = EXPERIMENTS[experiment].run(profile, list(seeds or (0,)), devices.pick(device), out, resume, progress)
-    for name, record in made.items():
-        record.save(records / f"{name}.json")
+    with ranks.joined(devices.pick(device)) as here:
+        mute = ranks.rank() > 0
+
+        def measure(e: Experiment) -> dict[str, Record]:
+            with show.steps(console(stderr=True, mute=mute)) as bar:
+
+                def progress(what: str, done: int, total: int) -> None:
+                    if end is not None and ranks.agree(time.monotonic() > end):
+                        raise OutOfTime
+                    bar(what, done, total)
+
+                made = e.run(profile, list(seeds or (0,)), here, out, resume, progress)
+            for name, record in made.items():
+                record.save(records / f"{name}.json")
+            return made
+
+        screen = console(mute=mute)
+        say = partial(screen.print, markup=False)
+        try:
+            if experiment == "all":
+                _all(screen, root, records, profile, list(seeds or (0,)), measure)
+            else:
+                _table(screen, measure(EXPERIMENTS[experiment]))
+        except OutOfTime:
+            say(f"{budget_minutes:g} minutes are over; --resume goes on from the last checkpoint")
+            if ranks.count() == 1:  # torchrun would take it for a crash
+                raise SystemExit(CUT) from None
+        say(f"records: {shown(records)}")
+
+
+def _table(screen: Console, made: Mapping[str, Record]) -> None:
+    from genimg import console as show
+
     rows = [(name, show.value({"record": r}), r.unit, ", ".join(map(str, r.seeds))) for name, r in made.items()]
     show.table(screen, ("record", "value", "unit", "seeds"), rows, right=("value",))
-    screen.print(f"records: {shown(records)}", markup=False)
+
+
+def _all(screen: Console, root: Path, folder: Path, profile: str, seeds: list[int], measure: Measure) -> None:
+    """Every experiment that lacks something; one that fails does not keep the others from running."""
+    from genimg import checks, records
+    from genimg.experiments.agenda import agenda
+
+    say = partial(screen.print, markup=False)
+    known = records.load_all(folder)
+    claims = [claim["id"] for claim in records.load_claims(root / "book" / "claims.json")]
+    failed = []
+    for experiment, lacking in agenda(claims, known, profile, seeds).items():
+        if not lacking:
+            say(f"{experiment.name}: complete")
+            continue
+        say(f"{experiment.name}: lacks {lacking}")
+        try:
+            made = measure(experiment)
+        except checks.Absent as error:
+            say(f"{experiment.name}: skipped, {error}")
+        except (checks.UsageError, RuntimeError, MemoryError) as error:
+            failed.append(experiment.name)
+            say(f"{experiment.name}: failed, {told(error)}")
+        else:
+            say(f"{experiment.name}: {len(made)} records")
+    if failed:
+        raise Failed(f"experiments failed: {', '.join(failed)}")

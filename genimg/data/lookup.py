@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from genimg.checks import UsageError, at_least, choice
+from genimg.checks import Absent, UsageError, at_least, choice
 from genimg.data import cache, embedded, layouts
 from genimg.data.catalogue import ENTRIES, Entry, canonical
 from genimg.data.download import Unreachable, download
@@ -126,7 +126,7 @@ def find(name: str, split: str, size: int | None, subset: bool, root: str | os.P
             found = _in(_downloads(), name, split)
             if found:
                 return found
-    raise UsageError(_missing(name, entry) + reason)
+    raise Absent(_missing(name, entry) + reason)
 
 
 def places(root: str | os.PathLike[str] | None = None) -> list[Place]:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from genimg import colorize, data, devices, metrics, networks, seeding, zoo
-from genimg.checks import UsageError
+from genimg.checks import Absent, UsageError
 from genimg.color import lightness, rgb_to_lab, scale_l
 from genimg.experiments import Progress
 from genimg.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
@@ -127,7 +127,7 @@ def run(
     size, folder = SIZES[profile], out / "chromagan" / profile
     here = [name for name in size["data"] if _available(name, profile)]
     if not here:
-        raise UsageError(f"chromagan: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
+        raise Absent(f"chromagan: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
     if not resume:  # what other seeds gave stays
         for path in [*folder.glob("*/*.safetensors"), *(p for seed in seeds for p in folder.glob(f"*/{seed}-*"))]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

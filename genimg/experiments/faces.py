@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from genimg import data, devices, metrics, objectives, seeding, transport, zoo
-from genimg.distributions import Empirical, Gaussian, Mirrored, Pushforward
+from genimg.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.experiments import Progress
 from genimg.experiments.parts import Stopwatch
 from genimg.records import Record
@@ -35,7 +35,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "full": {
         "data": "celeba", "side": 64, "architecture": "resnet", "latent": 128, "width": 64, "steps": 100_000,
-        "batch": 64, "critic_per_step": 5, "lr": 2e-4, "amp": True, "decay": 0.9999, "every": 1000, "samples": 10_000,
+        "batch": 64, "critic_per_step": 5, "lr": 2e-4, "amp": True, "decay": 0.9999, "every": 250, "samples": 10_000,
         "scales": 4,
     },
 }  # fmt: skip
@@ -64,14 +64,14 @@ def run(
         # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
         G, D = (network.to(device, memory_format=torch.channels_last) for network in (G, D))  # type: ignore[call-overload]
         average = copy.deepcopy(G)
-        rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("real", "latent", "objective")}
-        shown = train.floats().to(device).contiguous(memory_format=torch.channels_last)
+        rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("latent", "objective")}
+        law = pictures(train.images, seeding.child(seed, "real"), device, memory_format=torch.channels_last)
         for step in gan_steps(
-            G, D, Mirrored(Empirical(shown, rng["real"])), Gaussian(size["latent"], rng["latent"]),
+            G, D, Mirrored(law), Gaussian(size["latent"], rng["latent"]),
             objectives.WassersteinGP(10.0), steps=size["steps"], rng=rng["objective"], batch=size["batch"],
-            critic_per_step=size["critic_per_step"], lr=size["lr"], betas=(0.0, 0.9), amp=size["amp"], average=average,
-            average_decay=size["decay"], decay_lr=True, checkpoint=folder / "state.safetensors",
-            checkpoint_every=size["every"],
+            critic_per_step=size["critic_per_step"], accumulate=size.get("accumulate", 1), lr=size["lr"],
+            betas=(0.0, 0.9), amp=size["amp"], average=average, average_decay=size["decay"], decay_lr=True,
+            checkpoint=folder / "state.safetensors", checkpoint_every=size["every"],
         ):  # fmt: skip
             if step.step % 20 == 0:
                 progress(f"faces seed {seed}", k * size["steps"] + step.step, len(seeds) * size["steps"])

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from genimg import data, inpaint, metrics, networks, seeding, zoo
-from genimg.checks import UsageError
+from genimg.checks import Absent, UsageError
 from genimg.distributions import Gaussian
 from genimg.experiments import Progress, fills
 from genimg.experiments.parts import kept
@@ -115,7 +115,7 @@ def run(
             shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
     here = [name for name in size["data"] if all(_available(name, profile, seed, out) for seed in seeds)]
     if not here:
-        raise UsageError(
+        raise Absent(
             f"inpainting-table: a generator and pictures of one of {', '.join(size['data'])} are needed; "
             "run `genimg train faces` first"
         )

@@ -9,7 +9,6 @@ Book: 08_scorecard.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import torch
 
-from genimg import devices, records
+from genimg import devices, disk, records
 from genimg.checks import UsageError
 
 
@@ -74,7 +73,4 @@ class Stopwatch:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """JSON, whole or not at all: another process may be reading."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    disk.write(path, (json.dumps(content, indent=1) + "\n").encode())

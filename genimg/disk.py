@@ -1,0 +1,124 @@
+"""Files that are whole or not there, whatever happens to who writes them; and one run per folder.
+
+Book: 04_wgan (checkpoints).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from genimg import ranks
+from genimg.checks import UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs in one folder go unnoticed there
+    fcntl = None  # type: ignore[assignment]
+
+PART = ".part"
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "writing is not permitted there",
+    errno.EPERM: "writing is not permitted there",
+}
+
+
+def write(path: str | Path, data: bytes) -> Path:
+    """Writes a file beside and renames it: a reader sees the old file or the new one, a killed writer leaves the old.
+
+    Of several ranks the first writes, and the others wait for it.
+
+    Raises:
+        UsageError: if it cannot be written; the old file is then untouched.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write(Path(folder) / "new" / "a.txt", b"hello")
+        ...     path.read_bytes(), os.listdir(path.parent)
+        (b'hello', ['a.txt'])
+    """
+    path = Path(path)
+    ranks.first(partial(_write, path, data))
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # a rename that survives a power cut must not precede the data
+            os.chmod(beside, 0o644)  # mkstemp makes private files
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turns the failure to write a file into one line that says why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise UsageError(
+            f"cannot write {path}: {reason}; what was written before is whole, so make space or give another folder "
+            "and go on from there"
+        ) from error
+
+
+@contextmanager
+def alone(path: str | Path) -> Iterator[None]:
+    """Holds a folder for this process, and removes what killed writers left half done in it.
+
+    The lock is a file beside the folder, `<folder>.lock`; the system lets go of it when the process ends, however that
+    happens.
+
+    Raises:
+        UsageError: if another process holds it, or it cannot be written.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder, alone(Path(folder) / "run"):
+        ...     os.listdir(folder)
+        ['run.lock']
+    """
+    folder = Path(path)
+    if ranks.rank() or fcntl is None:
+        yield
+        return
+    lock = folder.with_name(f"{folder.name}.lock")
+    with told(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a+", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UsageError(
+                f"another run works in {folder} ({file.read().strip() or 'it just started'}): wait for it, or give "
+                "another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        with told(lock):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+        for part in folder.rglob(f".*{PART}"):
+            with suppress(OSError):
+                part.unlink()
+        yield

@@ -1,0 +1,148 @@
+"""Long runs survive what happens to them: killed at any moment, a full disk, two of them in one folder."""
+
+import errno
+import multiprocessing
+import os
+import random
+import time
+
+import jobs
+import numpy as np
+import pytest
+import torch
+
+from genimg import disk, weights, zoo
+from genimg.checks import UsageError
+from genimg.experiments import EXPERIMENTS, digits
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """Starts processes from one that has imported everything, in milliseconds each."""
+    context = multiprocessing.get_context("forkserver")
+    ours = ["genimg.training", "genimg.zoo", "genimg.data"]
+    context.set_forkserver_preload([*ours, "torch._dynamo", "safetensors.torch"])  # the last two: imported late
+    return context
+
+
+def killed(context, job, folder, parts, seconds):
+    """Starts a job and kills it with SIGKILL, so long after so many of its parts have begun; False: it ended before."""
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=jobs.until_killed, args=(job, str(folder), theirs))
+    process.start()
+    theirs.close()
+    ended = any(ours.recv() == "has ended" for _ in range(parts))
+    if not ended:
+        time.sleep(seconds)
+        process.kill()
+    process.join()
+    assert process.exitcode in (0, -9)
+    return process.exitcode == -9
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_training_killed_thirty_times_ends_as_if_never_interrupted(warm, tmp_path):
+    whole, folder, moments = tmp_path / "whole", tmp_path / "run", random.Random(0)
+    uninterrupted = jobs.train(whole, checkpoint_every=jobs.STEPS)
+    state, done = folder / "state.safetensors", [0]
+    for _ in range(30):
+        assert killed(warm, "train", folder, moments.randint(1, 5), moments.uniform(0, 0.01))
+        if state.exists():
+            done.append(weights.read_tensors(state)[1]["step"])  # never half a file
+    assert done == sorted(done) and done[-1] > 20  # it went on from where it was
+    history = jobs.train(folder, checkpoint_every=jobs.STEPS)
+    assert same(*(weights.read_tensors(path / "state.safetensors")[0] for path in (whole, folder)))
+    assert history.times == uninterrupted.times == list(range(5, jobs.STEPS + 1, 5))
+    for name in ("generators", "critics"):
+        assert all(same(a, b) for a, b in zip(getattr(history, name), getattr(uninterrupted, name), strict=True))
+    with disk.alone(folder):
+        assert not list(folder.rglob(".*"))  # what the killed left half done is gone
+
+
+def test_a_cache_killed_while_it_is_filled_is_never_read_half_full(warm, tmp_path):
+    moments, right = random.Random(1), jobs.pictures()
+    for _ in range(12):
+        finished = not killed(
+            warm, "decode", tmp_path, moments.randint(1, jobs.PICTURES + 1), moments.uniform(0, 0.003)
+        )
+        for path in (tmp_path / "images").glob("[!.]*.npy"):
+            assert np.array_equal(np.load(path), right)
+        if finished:
+            (path,) = (tmp_path / "images").glob("[!.]*.npy")
+            path.unlink()
+    assert np.array_equal(jobs.decode(tmp_path), right)
+
+
+def test_weights_killed_while_they_are_saved_load_whole_or_are_refused(warm, tmp_path):
+    moments, path, loaded = random.Random(2), tmp_path / "toy.safetensors", []
+    for _ in range(12):
+        assert killed(warm, "save", tmp_path, moments.randint(2, 12), moments.uniform(0, 0.01))
+        try:
+            G, _ = zoo.load(path)
+        except UsageError as error:  # killed between the weights and the manifest
+            assert "has sha256" in str(error)
+        else:
+            (value,) = {float(v) for weight in G.parameters() for v in weight.flatten()}
+            loaded.append(value)
+    assert len(loaded) >= 6
+    jobs.save(tmp_path)
+    assert all(bool((weight == jobs.VERSIONS).all()) for weight in zoo.load(path)[0].parameters())
+
+
+def test_weights_that_somebody_changed_are_refused(tmp_path):
+    jobs.save(tmp_path, versions=1)
+    path = tmp_path / "toy.safetensors"
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(UsageError, match="has sha256"):
+        zoo.load(path)
+
+
+# What goes wrong is told in one line, and what was there is still there.
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "the disk is read-only"),
+        (errno.EACCES, "writing is not permitted there"),
+    ],
+)
+def test_what_cannot_be_written_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch, number, reason):
+    state = tmp_path / "state.safetensors"
+    jobs.train(tmp_path, steps=4)
+    before = state.read_bytes()
+
+    def refuse(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(disk.os, "fsync", refuse)
+    with pytest.raises(UsageError, match=f"cannot write .*: {reason}; what was written before is whole"):
+        jobs.train(tmp_path, steps=6)
+    monkeypatch.undo()
+    assert state.read_bytes() == before and not list(tmp_path.rglob(".*"))
+    jobs.train(tmp_path, steps=6)  # somebody made space
+    jobs.train(tmp_path / "other", steps=6)
+    assert same(*(weights.read_tensors(path)[0] for path in (state, tmp_path / "other" / "state.safetensors")))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "digits" / "quick-0"
+    (folder / "kept").mkdir(parents=True)
+    told = rf"another run works in .*quick-0 \(process {os.getpid()} on "
+    with disk.alone(folder), pytest.raises(UsageError, match=told):
+        EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path)
+    assert (folder / "kept").exists()
+    monkeypatch.setattr(digits, "run", lambda *arguments: {})  # the first one has ended
+    assert EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path) == {}
+
+
+def test_the_lock_of_a_killed_process_is_free(warm, tmp_path):
+    assert killed(warm, "hold", tmp_path / "run", 1, 0.0)
+    with disk.alone(tmp_path / "run"):
+        pass
