@@ -191,6 +191,8 @@ def test_a_record_that_changes_is_noticed_where_it_is_shown(chapter, record, cel
 # Numbers in sentences.
 
 QUOTED = {
+    ("03_wasserstein_tv", "99"): "a threshold that an exercise asks for",
+    ("03_wasserstein_tv", "90"): "a threshold that an exercise asks for",
     ("04_wgan", "0.089"): "share of the rarest digit in the test half of MNIST",
     ("05_history_ad", "39,500"): "one run of benchmarks/detection_speed.py, as the sentence says",
     ("05_history_ad", "6.3"): "the same",
@@ -199,6 +201,7 @@ QUOTED = {
     ("06_chromagan", "23.6"): "what somebody else reports, linked",
     ("08_scorecard", "92"): "arithmetic on a claim, in an exercise",
     ("08_scorecard", "79"): "arithmetic on a claim, in an exercise",
+    ("teaching", "90"): "minutes of a lecture",
 }
 """Numbers that no record, claim or line of code holds, each with the reason why it may stand in a sentence."""
 
@@ -250,7 +253,7 @@ def test_no_measured_number_is_typed_into_a_sentence(path):
 @pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
 def test_no_measured_number_is_typed_into_a_page(page):
     claims = [claim["reported"] for claim in records.load_claims(ROOT / "book" / "claims.json")]
-    assert bare(page.read_text("utf-8"), claims) == []
+    assert [number for number in bare(page.read_text("utf-8"), claims) if (page.stem, number) not in QUOTED] == []
 
 
 @pytest.mark.parametrize(
