@@ -71,6 +71,7 @@ _MODULES = (
     "history",
     "inpaint",
     "interpolation",
+    "live",
     "metrics",
     "networks",
     "objectives",

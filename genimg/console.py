@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from genimg.reruns import Comparison
+
 
 class RunBoard:
     """One bar per chapter over its cells, and one over all of them; lines where nobody watches.
@@ -111,6 +113,12 @@ def score_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     deviations = "; ".join(record.deviations) if record else ""
     told = "" if reported is None else f"{reported:g}"
     return row["claim"], told, value(row), row["unit"], seeds, record.device if record else "", deviations
+
+
+def rerun_row(comparison: Comparison) -> tuple[str, ...]:
+    """Name, what the book says, what was measured now, how far they may be apart, verdict of a re-run."""
+    ours, now = value({"record": comparison.record}), value({"record": comparison.rerun})
+    return comparison.name, ours, now, f"{comparison.allowed:.2g} {comparison.rerun.unit}", comparison.verdict
 
 
 @contextmanager

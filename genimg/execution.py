@@ -23,7 +23,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from genimg import notebooks, records
+from genimg import notebooks, records, zoo
 from genimg.checks import UsageError
 
 ENVIRONMENT = {
@@ -245,6 +245,7 @@ def update_manifest(out: Path, job: Job, result: Result, device: str) -> Path:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": records.commit(job.path.parent),
         "versions": records.versions(),
+        "weights": {name: entry["sha256"] for name, entry in zoo.manifest().items()},
         "notebook": str(result.notebook.relative_to(out)),
         "sha256": hashlib.sha256(result.notebook.read_bytes()).hexdigest(),
     }

@@ -7,27 +7,33 @@ Book: every page, through `genimg build`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from genimg import notebooks
+from nbformat import NotebookNode
+
+from genimg import indexing, notebooks, provenance, records
 from genimg.checks import UsageError
+from genimg.slimming import slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
-MATHJAX = ("tex-chtml.js", "a11y", "input", "output", "ui")  # what pages may ask for; of 24 MB the rest is other builds
+MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
 
 
 def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
     """Everything that Jupyter Book reads, in `site`, which is emptied first.
 
     Of each chapter the notebook in `executed` is taken if it is the same text as the committed one, else the committed
-    one, so that a page never shows the text of yesterday.
+    one, so that a page never shows the text of yesterday. A line on its provenance goes under every result.
 
     Args:
         root: the project folder.
@@ -44,9 +50,11 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
             shutil.copytree(path, site / path.name, ignore=NOT_STAGED)
         else:
             shutil.copy2(path, site / path.name)
-    notes = []
+    (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
+    notes, runs = [], _runs(executed)
+    known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):
-        source = path
+        source, run = path, None
         if executed:
             candidate = executed / path.name
             if not candidate.is_file():
@@ -55,22 +63,45 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
                 notes.append(f"{path.stem}: as committed, its text has changed since it was run")
             else:
                 source = candidate
-        shutil.copy2(source, site / "book" / path.name)
-    _fill_times(site / "book", executed)
+                run = runs.get(path.stem)
+        shown = notebooks.read(source)
+        if run and run.get("sha256") != hashlib.sha256(source.read_bytes()).hexdigest():
+            run = None  # the entry is of another run
+        if source != path:  # what is said of a figure may have been corrected since
+            for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
+                cell.metadata["genimg"] = committed.metadata.get("genimg", {})
+        _hide_markers(shown)
+        indexing.mark(shown)
+        provenance.annotate(shown, run, known)
+        notebooks.write(shown, site / "book" / path.name)
+    _fill_times(site / "book", runs)
     return notes
 
 
-def _fill_times(pages: Path, executed: Path | None) -> None:
-    """Puts the seconds of each chapter's run, from its manifest, where the text says `{{seconds:04_wgan}}`.
+def _hide_markers(nb: NotebookNode) -> None:
+    """Takes the markers of solutions out of the code: a page shows whole solutions."""
+    for cell in notebooks.code_cells(nb):
+        lines = cell.source.splitlines(keepends=True)
+        cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
+
+
+def _runs(executed: Path | None) -> dict[str, Any]:
+    """What the manifest of the runs in `executed` says, by chapter, of those that succeeded."""
+    manifest = executed / "manifest.json" if executed else None
+    if not manifest or not manifest.is_file():
+        return {}
+    entries = json.loads(manifest.read_text(encoding="utf-8"))["chapters"]
+    return {chapter: entry for chapter, entry in entries.items() if entry["status"] == "ok"}
+
+
+def _fill_times(pages: Path, runs: Mapping[str, Any]) -> None:
+    """Puts the seconds of each chapter's run where the text says `{{seconds:04_wgan}}`.
 
     A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
     """
-    manifest = executed / "manifest.json" if executed else None
-    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest and manifest.is_file() else {}
 
     def time(match: re.Match[str]) -> str:
-        entry = known.get(match[1])
-        return f"{entry['seconds']:.0f} s" if entry and entry["status"] == "ok" else "–"
+        return f"{runs[match[1]]['seconds']:.0f} s" if match[1] in runs else "–"
 
     for page in pages.glob("*.md"):
         page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, page.read_text(encoding="utf-8")), encoding="utf-8")
@@ -111,15 +142,27 @@ def build(root: Path, site: Path, out: Path) -> Path:
     index = html / "index.html"
     if not index.is_file():
         raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
-    _slim(html / "_static" / "mathjax")
+    slim(html)
     return index
 
 
-def _slim(mathjax: Path) -> None:
-    """Leaves of MathJax what the pages use."""
-    for path in mathjax.iterdir() if mathjax.is_dir() else ():
-        if path.name not in MATHJAX:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+def add_networks(html: Path, cache: Path) -> list[str]:
+    """The trained networks that pages run on a click, in `html/_live`; without them the pages keep fixed pictures.
+
+    Args:
+        html: the built pages.
+        cache: keeps what was downloaded and exported, for the next build.
+
+    Returns:
+        One line if they could not be made: the extra `live` is missing, or the npm registry is out of reach.
+    """
+    from genimg.live import site
+
+    try:
+        site.write(html, cache)
+    except UsageError as error:
+        return [f"no network runs in these pages: {error}"]
+    return []
 
 
 def bundle(html: Path, file: Path) -> Path:

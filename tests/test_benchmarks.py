@@ -1,6 +1,7 @@
 """Benchmarks run: each compares its ways before it measures them, here at the smallest size."""
 
-import importlib.util
+import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -11,14 +12,17 @@ from click.testing import CliRunner
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
+@pytest.fixture(autouse=True)
+def beside_each_other(monkeypatch):
+    """A script imports its neighbours, as Python started with it finds them."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
 def benchmark(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(name)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.py"))])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.glob("*.py")) if path.stem != "measure"])
 def test_every_benchmark_explains_itself(name):
     result = CliRunner().invoke(benchmark(name).main, ["--help"])
     assert result.exit_code == 0 and "Options:" in result.output
@@ -149,3 +153,101 @@ def test_colour_speed_measures_nothing_where_the_ways_disagree(monkeypatch):
     small = ["--pictures", "1", "--side", "32", "--size", "32", "--width", "2", "--classes", "0", "--rounds", "1"]
     result = CliRunner().invoke(module.main, [*small, "--device", "cpu"])
     assert result.exit_code == 1 and "to Lab: the ways disagree by" in result.output
+
+
+def run(name, *words):
+    """What a benchmark says and keeps."""
+    result = CliRunner().invoke(benchmark(name).main, [*words, "--out", "found.json"])
+    assert result.exit_code == 0, result.output
+    return result.output, json.loads(Path("found.json").read_text())
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+SMALL = ("--rounds", "1", "--width", "8", "--batch", "2", "--threads", "1", "--device", "cpu")
+
+
+def test_gan_step_compares_loops_that_make_the_same_update(empty):
+    said, found = run("gan_step", "--case", "28", *SMALL)
+    assert [row["way"] for row in found["rows"]] == ["genimg", "genimg, float32", "tutorial"]
+    assert found["rows"][-1]["times_best"] == 1.0 and all(row["images_per_second"] > 0 for row in found["rows"])
+    assert "torch-mimicry: its penalty takes three channels only" in said
+    assert "torchgan: not measured, torchgan is not installed (pip install --no-deps" in said
+    assert found["machine"]["threads"] == 1 and "--out" not in found["command"]
+
+
+def test_gan_step_refuses_a_loop_that_does_something_else(monkeypatch):
+    module = benchmark("gan_step")
+    monkeypatch.setattr(module, "penalty", lambda D, x, fake, rng: 0 * D(x).mean())
+    case, cpu = module.CASES["28"]._replace(width=8, batch=2), torch.device("cpu")
+    with pytest.raises(Exception, match="the two loops disagree"):
+        module.same_weights(module.ours(case, cpu, False), module.tutorial(case, cpu))
+
+
+def test_every_switch_of_the_ablation_keeps_the_update(empty):
+    """In float32 each change gives the weights that the loop without it gives, but for other batches and compilers."""
+    from dataclasses import replace
+
+    module, cpu = benchmark("gan_ablation"), torch.device("cpu")
+    case = module.CASES["28"]._replace(width=8, batch=2)
+    plain = module.Changes(bf16=False, channels_last=False)
+    for name in ("channels_last", "frozen_critic", "one_critic_pass", "fused_optimiser", "tangent_penalty"):
+        changed = replace(plain, **{name: not getattr(plain, name)})
+        module.same_weights(module.loop(case, cpu, plain), module.loop(case, cpu, changed))
+
+
+def test_the_tangent_penalty_has_value_and_slope_of_the_penalty():
+    import genimg as gi
+
+    module = benchmark("gan_ablation")
+    D = gi.networks.dcgan(size=16, width=8, seed=0)[1].double()
+    x, y = (torch.randn(3, 1, 16, 16, generator=gi.rng(k)).double() for k in range(2))
+    slopes = []
+    for way in (gi.objectives.gradient_penalty, module.tangent_penalty):
+        value = way(D, x, y, gi.rng(2))
+        slopes.append((value.detach(), *torch.autograd.grad(value, D.blocks[0].weight)))
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-6)  # scores are cast to float32 on the way
+
+
+def test_operations_are_counted(empty):
+    """A product of (n, k) and (k, m) has 2 n k m, its two gradients as many each."""
+    module = benchmark("gan_ablation")
+    layer, x = torch.nn.Linear(5, 7), torch.ones(3, 5, requires_grad=True)
+    with module.Operations() as counted:
+        layer(x).sum().backward()
+    assert counted.total == 3 * 2 * 3 * 5 * 7
+
+
+def test_growth_varies_one_thing_at_a_time(empty):
+    _, found = run("growth", "--small", "--rounds", "1", "--threads", "1", "--device", "cpu")
+    assert [(row["axis"], row["value"]) for row in found["rows"]] == [
+        ("batch", 2), ("batch", 4), ("width", 8), ("width", 16),
+        ("size", 16), ("size", 32), ("states", 2), ("states", 3),
+    ]  # fmt: skip
+    assert all(row["ms"] > 0 for row in found["rows"])
+
+
+def test_image_folder_gives_the_same_pictures_by_every_way(empty, monkeypatch):
+    monkeypatch.setenv("GENIMG_CACHE", "mine")
+    _, found = run("image_folder", "--pictures", "4", "--side", "48", "--size", "16", "--rounds", "1")
+    assert [row["way"] for row in found["rows"]] == ["genimg, cold", "genimg, cached", "torchvision", "one by one"]
+    import os
+
+    assert os.environ["GENIMG_CACHE"] == "mine" and not Path("mine").exists()
+
+
+def test_w1_cost_knows_the_errors(empty):
+    _, found = run("w1_cost", "--points", "30", "--dim", "1", "--dim", "3", "--rounds", "1")
+    errors = {(row["dim"], row["way"]): row["error"] for row in found["rows"]}
+    assert (3, "sorting") not in errors
+    assert max(errors[key] for key in [(1, "sorting"), (1, "primal LP"), (1, "dual LP"), (1, "sliced")]) < 1e-6
+    assert errors[3, "sliced"] > 0.1 and errors[3, "dual LP"] < 1e-6 < errors[3, "Sinkhorn"]
+
+
+def test_all_benchmarks_are_run_by_one_command():
+    module = benchmark("all")
+    there = {path.stem for path in FOLDER.glob("*.py")} - {"all", "measure"}
+    assert set(module.COMMANDS) == there and set(module.WITH_ROWS) <= there

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import io
 import json
@@ -49,7 +50,7 @@ def test_every_command_explains_itself_with_an_example(path, command):
     assert "--debug" in result.output
 
 
-@pytest.mark.parametrize("args", [(), ("zoo",), ("data",)])
+@pytest.mark.parametrize("args", [(), ("zoo",), ("data",), ("class",)])
 def test_a_group_alone_shows_its_commands(args):
     result = genimg(*args)
     assert result.exit_code == 0 and "Commands:" in result.output and result.stderr == ""
@@ -182,6 +183,7 @@ def test_run_reports_each_chapter_and_goes_on_after_a_failure(project, tmp_path)
     assert manifest["02_good"]["parameters"] == {"profile": "quick", "seed": 0, "device": "cpu"}
     assert manifest["02_good"]["cells"] == 2 and manifest["02_good"]["seconds"] > 0
     assert set(manifest["02_good"]["versions"]) >= {"python", "torch", "numpy", "genimg"}
+    assert manifest["02_good"]["weights"]["digits"] == zoo.manifest()["digits"]["sha256"]
     assert manifest["02_good"]["device"] == devices.describe("cpu") and manifest["02_good"]["commit"]
 
 
@@ -260,6 +262,22 @@ def test_score_joins_claims_and_records(project, tmp_path):
         ("one", [0.25, 0.75]),
         ("two", None),
     ]
+
+
+def test_score_compares_a_rerun_with_the_book(project, tmp_path):
+    project("01_a")
+    stated = [{"records": "*", "absolute": 0.1, "why": "a trifle"}]
+    (tmp_path / "book" / "tolerances.json").write_text(json.dumps(stated))
+    record().save(tmp_path / "book" / "records" / "one.json")
+    again = tmp_path / "again"
+    again.mkdir()
+    assert "again holds no records" in genimg("score", "--rerun", again).stderr
+    dataclasses.replace(record(), values=[1.0], seeds=[5]).save(again / "one.json")
+    shown = genimg("score", "--rerun", again)
+    assert shown.exit_code == 0 and re.split("  +", shown.output.splitlines()[1])[::4] == ["one", "agrees"]
+    dataclasses.replace(record(), values=[9.0], seeds=[5]).save(again / "one.json")
+    shown = genimg("score", "--rerun", again)
+    assert shown.exit_code == 1 and "differs" in shown.output
 
 
 def test_train_offers_the_profiles_that_experiments_have():

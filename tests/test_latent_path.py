@@ -5,18 +5,19 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import genimg as gi
 from genimg.checks import UsageError
 from genimg.interpolation import linear, spherical
 from genimg.widgets import LatentPath
+from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_path.js"
+MODULE, SHARED = module("latent_path"), module()
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
     NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
@@ -85,12 +86,40 @@ def test_bad_input(options, message):
         path(**options)
 
 
+def test_live_networks_must_be_those_of_the_pictures():
+    G, D = gi.zoo.load("digits")
+    score = gi.Detector.load("history-digits").score
+    a, b = torch.randn(2, G.latent, generator=gi.rng(7))
+    walk = LatentPath.between(G, a, b, "Two digits", critic=score, live="digits", steps=2)
+    assert (walk.live, len(walk.ends)) == ("digits", 2)
+    torch.testing.assert_close(torch.tensor(walk.ends), torch.stack([a, b]), atol=5e-5, rtol=0)
+    assert '"live": "digits"' in html_of(walk)
+    for options in ({"critic": D, "live": "digits"}, {"critic": score, "live": "faces"}):
+        with pytest.raises(UsageError, match="networks are others"):
+            LatentPath.between(G, a, b, "Two digits", steps=2, **options)
+    with pytest.raises(UsageError, match="'digit' is unknown; did you mean 'digits'"):
+        LatentPath.between(G, a, b, "Two digits", live="digit", steps=2)
+
+
 @needs_node
-def test_lines_share_one_scale():
-    source = MODULE.read_text("utf-8")
-    assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", source, re.M)
-    data = base64.b64encode(source.encode()).decode()
-    code = f'import * as it from "data:text/javascript;base64,{data}";'
-    code += "console.log(JSON.stringify([it.heights([[0, 1], [4, 2]]), it.heights([[3, 3]])]))"
-    done = subprocess.run([NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [[[0, 0.25], [1, 0.5]], [[0.5, 0.5]]]
+class TestModule:
+    def run(self, expression):
+        assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.removeprefix(SHARED), re.M)
+        data = base64.b64encode(MODULE.encode()).decode()
+        code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
+        done = subprocess.run([NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    def test_lines_share_one_scale(self):
+        assert self.run("[0, 1, 4, 2].map((value) => it.height(value, 0, 4))") == [0, 0.25, 1, 0.5]
+        assert self.run("it.height(3, 3, 3)") == 0.5
+
+    def test_the_page_walks_as_python_does(self):
+        a, b = torch.randn(2, 16, generator=gi.rng(1), dtype=torch.float64)
+        pairs = [(a, b), (a, a * (1 + 1e-9)), (a, a), (a, 3 * a)]
+        t = torch.linspace(0, 1, 5, dtype=torch.float64)
+        ends = json.dumps([[one.tolist(), other.tolist()] for one, other in pairs])
+        for name, function in (("straight", linear), ("onTheSphere", spherical)):
+            found = self.run(f"{ends}.map(([a, b]) => {t.tolist()}.map((t) => it.{name}(a, b, t)))")
+            expected = torch.stack([function(one, other, t) for one, other in pairs])
+            torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), expected, atol=1e-9, rtol=0)

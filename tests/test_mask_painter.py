@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -15,9 +14,10 @@ import torch
 
 from genimg.checks import UsageError
 from genimg.widgets import MaskPainter
+from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "mask_painter.js"
+MODULE, SHARED = module("latent_search", "mask_painter"), module()
 OWN = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
@@ -84,7 +84,7 @@ class TestTraits:
         assert painter()._repr_mimebundle_()[0]["text/plain"] == repr(painter())
 
     def test_the_module_is_what_jupyter_gets(self):
-        assert str(painter()._esm) == MODULE.read_text("utf-8")
+        assert str(painter()._esm) == MODULE
 
 
 class TestImage:
@@ -261,6 +261,21 @@ class TestPage:
         board.mask = 1 - LEFT
         assert board._repr_mimebundle_()[0]["text/html"] == before
 
+    def test_with_networks_it_is_the_board_over_the_picture(self):
+        board = painter(steps(2), result=IMAGES[1], live="search")
+        page = board._repr_mimebundle_()[0]["text/html"]
+        state = json.loads(re.search(r'data-part="state">(.*?)</script>', page).group(1))
+        assert (state["live"], state["fills"], state["bits"], state["phase"]) == ("search", True, bits_of(LEFT), "idle")
+        assert set(state) - {"live"} == OWN - {"_esm", "request"}  # what the module may ask for
+        assert np.array_equal(cell_of(state["frame"]), cell_of(board.pictures[1]))
+        picture = re.search(r'data-part="picture">(.*?)</div>\n<script', page, re.S).group(1)
+        assert picture.count("<img") == 3 and "with scripts and WebAssembly" in picture
+        board.fill()
+        board.chosen = 1
+        assert board._repr_mimebundle_()[0]["text/html"] == page
+        assert painter(live="search")._repr_mimebundle_()[0]["text/html"] != page  # no result
+        assert not hasattr(board, "live")  # a notebook's page gets no such trait
+
     def test_names_are_text(self):
         html = painter(names=["<b>", "x"])._repr_mimebundle_()[0]["text/html"]
         assert "<b>" not in html and "&lt;b&gt;" in html
@@ -276,6 +291,8 @@ class TestPage:
         ({"mask": "halff"}, "did you mean 'half'"),
         ({"names": ["one"]}, r"one entry per image \(2\)"),
         ({"label": " "}, "label must say"),
+        ({"live": "searhc"}, "did you mean 'search'"),
+        ({"live": "faces"}, "live"),
         ({"result": torch.zeros(1, 5, 6)}, "shape"),
     ],
 )
@@ -298,7 +315,7 @@ def test_a_mask_that_is_none(bits):
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.read_bytes()).decode()
+    data = base64.b64encode(MODULE.encode()).decode()
 
     def run(expression):
         code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
@@ -314,7 +331,7 @@ def node():
 @needs_node
 class TestModule:
     def test_needs_nothing_from_outside(self):
-        source = MODULE.read_text("utf-8")
+        source = MODULE.removeprefix(SHARED)
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", source, re.M)
 
     def test_masks_travel(self, node):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import zipfile
 
@@ -49,6 +50,13 @@ def test_executed_chapters_are_staged_where_there_are_some(book):
     assert notes == ["02_b: as committed, it has not been run"]
 
 
+def test_a_page_shows_whole_solutions_without_the_markers_of_the_class(book, project):
+    project("01_a", "x = 0\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION")
+    pages.stage(book, None, book / "build" / "site")
+    cell = notebooks.read(book / "build" / "site" / "book" / "01_a.ipynb").cells[-1]
+    assert cell.source == "x = 0\nx = 1"
+
+
 def test_a_result_of_another_text_is_not_shown(book, project):
     executed(book, "01_a", "from the run")
     executed(book, "02_b", "from the run")
@@ -72,7 +80,7 @@ def test_staging_brings_everything_else_and_no_left_overs(book):
     pages.stage(book, None, site)
     found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
     text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
-    assert found == ["_config.yml", "_toc.yml", *text]
+    assert found == ["_config.yml", "_toc.yml", *text, "genindex.md"]
 
 
 def test_times_come_from_the_manifest_of_the_run(book):
@@ -86,12 +94,38 @@ def test_times_come_from_the_manifest_of_the_run(book):
     assert (book / "site" / "book" / "index.md").read_text() == "a –, b –, c –"
 
 
+def test_a_result_is_staged_with_where_it_comes_from(book):
+    committed = book / "book" / "01_a.ipynb"
+    nb = notebooks.read(committed)
+    nb.cells[-1].metadata["genimg"] = {"provenance": {"data": "digits"}}
+    notebooks.write(nb, committed)
+    before = committed.read_bytes()
+    executed(book, "01_a", "from the run")
+    result = book / "build" / "book" / "01_a.ipynb"
+    entry = {"status": "ok", "seconds": 12.3, "device": "a CPU", "commit": "0123456789", "weights": {}}
+    entry["sha256"] = hashlib.sha256(result.read_bytes()).hexdigest()
+    (result.parent / "manifest.json").write_text(json.dumps({"chapters": {"01_a": entry}}))
+
+    pages.stage(book, result.parent, book / "site")
+    site = book / "site" / "book" / "01_a.ipynb"
+    assert "Run: profile full, a CPU, whole chapter 12 s, commit 0123456." in site.read_text()
+    pages.stage(book, None, book / "site")
+    assert "a CPU" not in site.read_text() and "Data: digits." not in site.read_text()  # nothing was ever run
+    assert committed.read_bytes() == before
+
+    (result.parent / "manifest.json").write_text(json.dumps({"chapters": {"01_a": entry | {"sha256": "of another"}}}))
+    pages.stage(book, result.parent, book / "site")
+    assert "a CPU" not in site.read_text() and "not run where this page was built" in site.read_text()
+
+
 def test_pages_are_built_and_a_warning_is_an_error(book):
     executed(book, "01_a", "from the run")
     pages.stage(book, book / "build" / "book", book / "build" / "site")
     index = pages.build(book, book / "build" / "site", book)
     assert index == book / "_build" / "html" / "index.html" and index.is_file()
-    assert "from the run" in (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    page = (book / "_build" / "html" / "book" / "01_a.html").read_text()
+    assert "from the run" in page
+    assert 'data-content_root="../"' in page  # by which a widget knows where the folder of networks lies
 
     (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
     with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):
@@ -109,12 +143,3 @@ def test_the_bundle_is_the_site_in_one_folder(tmp_path):
         assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
         assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]
-
-
-def test_of_mathjax_only_what_pages_ask_for_stays(tmp_path):
-    for name in ("tex-chtml.js", "tex-svg.js", "output/chtml/fonts/a.woff", "sre/mathmaps/en.json"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    pages._slim(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.woff", "tex-chtml.js"]
-    pages._slim(tmp_path / "nowhere")  # a book without formulas

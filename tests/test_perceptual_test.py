@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -17,10 +16,11 @@ from genimg.checks import UsageError
 from genimg.colorize.answers import read_answers
 from genimg.colorize.naturalness import naturalness
 from genimg.widgets import PerceptualTest
+from genimg.widgets.page import module
 from genimg.widgets.perceptual_test import QUESTION
 from genimg.widgets.wire import cell_of
 
-MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "perceptual_test.js"
+MODULE, SHARED = module("perceptual_test"), module()
 OWN = set(PerceptualTest.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(
@@ -79,7 +79,7 @@ class TestOrder:
         state = json.dumps({name: getattr(test, name) for name in OWN - {"_esm"}}, ensure_ascii=False)
         for text in (state, html_of(test), repr(test)):
             for method in ("real", "ChromaGAN", "größer", "tree"):
-                assert not re.search(rf'["\'>]{method}["\'<]', text.replace(MODULE.read_text("utf-8"), ""))
+                assert not re.search(rf'["\'>]{method}["\'<]', text.replace(MODULE, ""))
 
     def test_scenes_without_names_are_shared_by_the_methods(self):
         test = PerceptualTest({"a": flat(1.0, 2.0), "b": flat(3.0, 4.0)}, seed=0)
@@ -179,11 +179,11 @@ class TestPage:
         ]
 
     def test_the_question_stands_in_one_place(self):
-        assert "natural colorization" not in MODULE.read_text("utf-8")
+        assert "natural colorization" not in MODULE
 
     def test_the_module_is_what_jupyter_gets_and_needs_nothing_from_outside(self):
-        source = MODULE.read_text("utf-8")
-        assert str(judge()._esm) == source
+        assert str(judge()._esm) == MODULE
+        source = MODULE.removeprefix(SHARED)
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", source, re.M)
 
 
@@ -211,7 +211,7 @@ def test_bad_input(options, message):
 @needs_node
 class TestModule:
     def run(self, expression):
-        source = base64.b64encode(MODULE.read_bytes()).decode()
+        source = base64.b64encode(MODULE.encode()).decode()
         code = (
             f'import * as test from "data:text/javascript;base64,{source}"; console.log(JSON.stringify({expression}))'
         )

@@ -21,7 +21,7 @@ import genimg
 from genimg import divergence, transport
 from genimg.checks import UsageError
 from genimg.widgets import FrameSlider, TwoLaws
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 
 FOLDER = Path(genimg.__file__).parent / "widgets"
 NODE = shutil.which("node")
@@ -49,8 +49,8 @@ def encoded(data: bytes) -> str:
 def node(script: str) -> Any:
     """What an ES module that imports `two_laws.js` and `frames.js` prints, as JSON ("inf" for infinity)."""
     imports = "".join(
-        f'import * as {name} from "data:text/javascript;base64,{encoded((FOLDER / file).read_bytes())}";'
-        for name, file in (("laws", "two_laws.js"), ("frames", "frames.js"))
+        f'import * as {name} from "data:text/javascript;base64,{encoded(module(file).encode())}";'
+        for name, file in (("laws", "two_laws"), ("frames", "frames"))
     )
     code = imports + "const out = (x) => JSON.stringify(x, (k, v) => v === Infinity ? 'inf' : v);" + script
     done = subprocess.run(
@@ -235,7 +235,7 @@ class TestFrameSlider:
         assert slider.value == 2
 
     def test_the_module_is_what_jupyter_gets(self) -> None:
-        assert str(self.slider()._esm) == (FOLDER / "frames.js").read_text("utf-8")
+        assert str(self.slider()._esm) == module("frames")
 
     @pytest.mark.parametrize(
         ("frames", "captions", "label", "message"),

@@ -7,6 +7,54 @@ for nothing that a reader could have typed.
 Book: the exercises of every chapter.
 """
 
+from genimg.check.colour import adversarial_weight, into_gamut, price_of_sampling, repaired, safest_colour
+from genimg.check.filling import edited_row, hedging, rim_weights
+from genimg.check.game import gaussian_logit, invariant, js_of_shift, lost_modes, no_idea, saturating
+from genimg.check.history import auroc, blind_spot, both_signs, instants, lopsided_critic, optimal_critic
+from genimg.check.penalty import clip_bound, escaping, multiple, one_sided, two_points
+from genimg.check.pushforward import collapse, fold, quantile, shell, thin
+from genimg.check.scores import psnr_averages, way_from_chance
+from genimg.check.transport import blur, diameter, kinks, lipschitz, three_points, translation
 from genimg.check.verdict import Verdict
 
-__all__ = ["Verdict"]
+__all__ = [
+    "Verdict",
+    "adversarial_weight",
+    "auroc",
+    "blind_spot",
+    "blur",
+    "both_signs",
+    "clip_bound",
+    "collapse",
+    "diameter",
+    "edited_row",
+    "escaping",
+    "fold",
+    "gaussian_logit",
+    "hedging",
+    "instants",
+    "into_gamut",
+    "invariant",
+    "js_of_shift",
+    "kinks",
+    "lipschitz",
+    "lopsided_critic",
+    "lost_modes",
+    "multiple",
+    "no_idea",
+    "one_sided",
+    "optimal_critic",
+    "price_of_sampling",
+    "psnr_averages",
+    "quantile",
+    "repaired",
+    "rim_weights",
+    "safest_colour",
+    "saturating",
+    "shell",
+    "thin",
+    "three_points",
+    "translation",
+    "two_points",
+    "way_from_chance",
+]

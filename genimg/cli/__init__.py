@@ -6,6 +6,7 @@ import click
 
 from genimg.cli.base import Commands, debug_option, help_without_command
 from genimg.cli.book import build, run, score, serve
+from genimg.cli.classroom import classroom
 from genimg.cli.colorize import colorize
 from genimg.cli.detector import detect
 from genimg.cli.experiments import train
@@ -20,7 +21,7 @@ from genimg.cli.weights import zoo
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Generative methods for inverse problems in imaging: run the book, build and serve its pages, train, detect,
-    inpaint, colorize, score.
+    inpaint, colorize, score, teach.
 
     \b
     Example:
@@ -29,5 +30,5 @@ def main(ctx: click.Context) -> None:
     help_without_command(ctx)
 
 
-for command in (run, build, serve, score, train, detect, inpaint, colorize, zoo, data):
+for command in (run, build, serve, score, train, detect, inpaint, colorize, zoo, data, classroom):
     main.add_command(command)

@@ -90,24 +90,30 @@ def _literal(text: str) -> Any:
     help="Folder of executed notebooks.  [default: build/book, else the committed ones]",
 )
 @click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
+@click.option("--pdf", is_flag=True, help="Print the book too, as one PDF; needs Chromium.")
 @debug_option
-def build(executed: Path | None, out: Path | None) -> None:
+def build(executed: Path | None, out: Path | None, pdf: bool) -> None:
     """Build the pages from executed notebooks with Jupyter Book, and one zip of them; every warning is an error.
 
     \b
     Example:
-      genimg run && genimg build
+      genimg run && genimg build --pdf
     """
-    from genimg import notebooks, pages
+    from genimg import notebooks, pages, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
     for note in pages.stage(root, executed, root / "build" / "site"):
         click.echo(note)
     index = pages.build(root, root / "build" / "site", (out or root).resolve())
+    for note in pages.add_networks(index.parent, root / "build"):
+        click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
     click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")
+    if pdf:
+        printed = printing.print_pdf(root, index.parent, index.parent.parent / "genimg-book.pdf")
+        click.echo(f"to print: {shown(printed)} ({printed.stat().st_size / 2**20:.0f} MB)")
 
 
 @click.command()
@@ -161,25 +167,45 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder of records.  [default: book/records]",
 )
+@click.option(
+    "--rerun",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of records of a re-run, to compare with those of the book.",
+)
 @debug_option
-def score(as_json: bool, folder: Path | None) -> None:
-    """Compare what the talk reports with what the records of this project say.
+def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
+    """Compare what the talk reports with what the records of this project say, or the records with a re-run.
+
+    A re-run whose mean leaves the tolerance stated in book/tolerances.json gives the exit code 1.
 
     \b
     Example:
       genimg score --json > scorecard.json
+      genimg train theory --profile cpu --records build/again && genimg score --rerun build/again
     """
     import json
     from dataclasses import asdict
 
+    from genimg import checks, notebooks, records, reruns
     from genimg import console as show
-    from genimg import notebooks, records
 
     book = notebooks.find_root() / "book"
-    rows = records.scorecard(records.load_claims(book / "claims.json"), records.load_all(folder or book / "records"))
+    known = records.load_all(folder or book / "records")
+    if rerun:
+        found = reruns.compare(known, records.load_all(rerun), reruns.load_tolerances(book / "tolerances.json"))
+        if not found:
+            raise checks.UsageError(
+                f"{shown(rerun)} holds no records; make some: genimg train … --records {shown(rerun)}"
+            )
+        rows = [show.rerun_row(each) for each in found]
+        show.table(console(), ("record", "book", "re-run", "may differ by", "verdict"), rows, right=("book", "re-run"))
+        if any(each.verdict == "differs" for each in found):
+            raise Failed("")
+        return
+    rows_of_talk = records.scorecard(records.load_claims(book / "claims.json"), known)
     if as_json:
-        plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows]
+        plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows_of_talk]
         click.echo(json.dumps(plain, indent=1, ensure_ascii=False))
         return
     columns = ("claim", "reported", "ours", "unit", "seeds", "device", "deviations")
-    show.table(console(), columns, [show.score_row(row) for row in rows], right=("reported", "ours"))
+    show.table(console(), columns, [show.score_row(row) for row in rows_of_talk], right=("reported", "ours"))

@@ -6,6 +6,7 @@ with a fixed picture and the module itself (`genimg.widgets.page`), which is wha
 Book: 03_wasserstein_tv, 04_wgan, 05_history_ad, 06_chromagan, 07_inpainting.
 """
 
+from genimg.widgets.colouring import Colouring as Colouring
 from genimg.widgets.frames import FrameSlider as FrameSlider
 from genimg.widgets.latent_path import LatentPath as LatentPath
 from genimg.widgets.mask_painter import MaskPainter as MaskPainter

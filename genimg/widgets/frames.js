@@ -12,9 +12,6 @@ const CSS = `
 .gwf p { margin: 4px 0 0; text-align: center; font-variant-numeric: tabular-nums; }
 `;
 
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
-
 // The next frame to show; the last is followed by the first.
 export const next = (value, count) => (value + 1) % count;
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -17,10 +16,10 @@ from torch import Tensor
 
 from genimg.checks import UsageError, at_least
 from genimg.plots import pixels
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("frames")
 _STRIP = 6
 """Frames in the fixed picture."""
 
@@ -78,7 +77,7 @@ class FrameSlider(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         names = ("frames", "captions", "label", "width", "sharp", "value")
         state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._film())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._film())}, metadata
 
     def _film(self) -> str:
         """A few frames beside each other, as an image: what stays on paper."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -18,12 +17,12 @@ import traitlets
 from torch import Tensor
 
 from genimg import interpolation
-from genimg.checks import UsageError, at_least
+from genimg.checks import UsageError, at_least, choice
 from genimg.plots import pixels
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("latent_path")
 _STRIP = 6
 """Frames per way in the fixed picture."""
 
@@ -32,7 +31,8 @@ class LatentPath(anywidget.AnyWidget):
     """The same walk along several ways: a slider for t, a switch for the way, and a score drawn along all of them.
 
     Every picture is there from the beginning, so nothing has to be computed where the page is read. In a notebook `way`
-    (the name) and `value` (the index of t) can be observed or set.
+    (the name) and `value` (the index of t) can be observed or set. With `between(…, live=…)` readers of a built page
+    may ask for more: the networks are then loaded, every t is computed in the page, and other ends are drawn.
 
     Args:
         frames: by the way's name: (n, c, h, w), float in [-1, 1] or uint8, all of one shape; t runs from 0 to 1.
@@ -56,6 +56,8 @@ class LatentPath(anywidget.AnyWidget):
     score = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
+    live = traitlets.Unicode().tag(sync=True)
+    ends = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     way = traitlets.Unicode().tag(sync=True)
     value = traitlets.Int(0).tag(sync=True)
 
@@ -95,6 +97,7 @@ class LatentPath(anywidget.AnyWidget):
         label: str,
         critic: Callable[[Tensor], Tensor] | None = None,
         steps: int = 25,
+        live: str = "",
         **kwargs: Any,
     ) -> LatentPath:
         """G along `interpolation.linear` and `interpolation.spherical` from a to b, both (d,).
@@ -102,7 +105,12 @@ class LatentPath(anywidget.AnyWidget):
         Args:
             critic: images (n, c, h, w) -> (n,): the score to draw.
             steps: pictures per way, both ends among them.
+            live: a walk of `genimg.live.GRAPHS`, "digits" or "faces", whose networks are G and `critic`; built pages
+                let readers run it.
             kwargs: as for the class; `score` names what the critic measures.
+
+        Raises:
+            UsageError: as for the class, and if `live` is unknown or computes something else than G and `critic`.
 
         Example:
             >>> G = lambda z: z.view(-1, 1, 1, 2).clamp(-1, 1)
@@ -115,7 +123,12 @@ class LatentPath(anywidget.AnyWidget):
         with torch.no_grad():
             frames = {name: G(z) for name, z in ways.items()}
             scores = {name: critic(images) for name, images in frames.items()} if critic else None
-        return cls(frames, label, scores, **kwargs)
+        path = cls(frames, label, scores, **kwargs)
+        if live:
+            _same_networks(live, a, frames["straight"][0], scores["straight"][0] if scores else None)
+            # Four decimals are less than a picture shows, and the same on every machine.
+            path.live, path.ends = live, [[round(value, 4) for value in end.tolist()] for end in (a, b)]
+        return path
 
     @traitlets.validate("value")
     def _inside(self, proposal: Any) -> int:
@@ -132,9 +145,9 @@ class LatentPath(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        names = ("ways", "frames", "scores", "score", "label", "size", "way", "value")
+        names = ("ways", "frames", "scores", "score", "label", "size", "live", "ends", "way", "value")
         state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._films())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._films())}, metadata
 
     def _films(self) -> str:
         """A few frames of each way under each other: what stays on paper."""
@@ -149,6 +162,20 @@ class LatentPath(anywidget.AnyWidget):
                 'style="max-width:100%">'
             )
         return "\n".join(parts)
+
+
+def _same_networks(live: str, z: Tensor, picture: Tensor, score: Tensor | None) -> None:
+    """Nothing, if the walk of that name gives this picture and score at z: else a page would show two generators."""
+    from genimg.live import GRAPHS
+
+    graph = GRAPHS[choice(live, "live", GRAPHS)]()
+    if z.shape == graph.inputs["z"].shape[1:] and set(graph.outputs) == {"x", "score"}:
+        with torch.no_grad():
+            found = graph.module(z.detach().cpu()[None])
+        expected = (picture.cpu()[None], found[1] if score is None else score.cpu()[None])
+        if all(torch.allclose(one, other, atol=1e-2) for one, other in zip(found, expected, strict=True)):
+            return
+    raise UsageError(f"live {live!r} does not compute these pictures and scores; its networks are others")
 
 
 def _split(urls: list[str], n: int) -> list[list[str]]:

@@ -1,7 +1,7 @@
 // Paint a hole into a picture; a search elsewhere fills it.
 // What can be tested without a page is exported and held to the package; the page is below it.
 // The search is asked for by setting `request` and answers by `phase`, `done`, `total`, `note`, `frame` and `results`:
-// a kernel does that in a notebook, and anything else that sets them could do it as well.
+// a kernel does that in a notebook, and `fillHere` of `latent_search.js` in a page whose state names a network to do it with.
 
 // ---------------------------------------------------------------- masks: 1 = known, 0 = missing, row by row
 
@@ -97,20 +97,6 @@ const CSS = `
 @media (prefers-reduced-motion: reduce) { .gwm .track i { transition: none; } }
 `;
 
-// Dark means: light text is inherited from the page, whichever site the widget stands on.
-function followTheme(element, host) {
-  const update = () => {
-    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
-    const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
-    element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
-  };
-  update();
-  const observer = new MutationObserver(update);
-  for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "theme", "style"] });
-  return () => observer.disconnect();
-}
-
 const canvasOf = (width, height) => Object.assign(document.createElement("canvas"), { width, height });
 
 // A file as the model takes it. Halved again and again: one large reduction would skip pixels.
@@ -139,13 +125,12 @@ async function shrunk(file, size, colour) {
   return canvas.toDataURL("image/png");
 }
 
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 function render({ model, el }) {
   const [get, size] = [(name) => model.get(name), model.get("size")];
   const [height, width] = size;
+  const live = get("live"); // in a page the network that searches, in a notebook nothing
+  if (live && !(model.live && typeof WebAssembly === "object")) throw new Error("no network can run in this page");
   // Radio buttons of two widgets must not share a name, and each widget has a module of its own, so none can count.
   const view = `gwm-${Math.random().toString(36).slice(2)}`;
   const largest = Math.max(4, Math.round(Math.min(height, width) / 2));
@@ -180,6 +165,7 @@ function render({ model, el }) {
   el.appendChild(root);
   const stopTheme = followTheme(root, el);
   const $ = (selector) => root.querySelector(selector);
+  let stopping = false; // asked of the search in this page
   const [canvas, image, words] = [$("canvas"), $(".sheet img"), $(".sheet span")];
 
   // ------------------------------------------------------------ the painted picture
@@ -331,7 +317,7 @@ function render({ model, el }) {
     const source = shown === "original" && names.length ? url() : results.find(([name]) => name === shown)?.[1] || get("frame");
     image.hidden = !source;
     if (source && image.src !== source) image.src = source;
-    image.alt = source ? `${get("label")}: ${names.length ? shown : "the search so far"}` : "";
+    image.alt = source ? `${get("label")}: ${names.length ? shown : running() ? "the search so far" : "filled"}` : "";
     words.hidden = Boolean(source);
     words.textContent = phase === "running" ? "searching…" : "Paint a hole, then press “Fill the hole”.";
     // A button that is disabled loses the focus: hand it on.
@@ -364,6 +350,10 @@ function render({ model, el }) {
 
   function ask(request) {
     if (request === "fill" ? running() || !get("fills") : !running()) return;
+    if (live) {
+      stopping = request === "stop";
+      return void (stopping || fillHere(model, url(), mask.slice(), () => stopping));
+    }
     model.set("request", request);
     model.save_changes();
     if (request === "stop") return void ($("[data-out=note]").textContent = "stopping…");
@@ -406,7 +396,7 @@ function render({ model, el }) {
     if (!file) return;
     try {
       const sent = await shrunk(file, size, get("colour"));
-      own = `Your picture was cropped to its centre and resized to ${width} × ${height} pixels${get("colour") ? "" : ", in grey"}: what the model was made for.`;
+      own = `Your picture was cropped to its centre and resized to ${width} × ${height} pixels${get("colour") ? "" : ", in grey"}: what the model was made for.${live ? " It stays in this browser." : ""}`;
       model.set("own", sent);
       model.set("chosen", -1);
       model.save_changes();
@@ -526,6 +516,9 @@ function render({ model, el }) {
     ["own", drawPictures],
     ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, () => soon(drawAnswer)]),
   ];
+  // What was found belongs to another hole or picture; where a kernel runs, it says so.
+  const another = () => !running() && ["results", "frame", "note", "phase"].forEach((name, i) => model.set(name, [[], "", "", "idle"][i]));
+  for (const name of live ? ["bits", "chosen", "own"] : []) listeners.push([name, another]);
   for (const [name, call] of listeners) model.on(`change:${name}`, call);
   drawPictures();
   drawMask();

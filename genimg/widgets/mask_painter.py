@@ -1,7 +1,9 @@
 """Draw a hole into a picture, and watch a search fill it.
 
 The search is a function of the notebook; the widget knows nothing of generators. Page and kernel talk through traits
-alone (`request` one way, `phase`, `frame`, `results` the other), so that something in the page may one day answer.
+alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page
+does so itself, by the networks of `genimg.live` and the functions in `latent_search.js`; the tests hold these to
+`genimg.inpaint` and `genimg.poisson`.
 
 Book: 07_inpainting.
 """
@@ -12,7 +14,6 @@ import asyncio
 import html
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -22,7 +23,9 @@ from torch import Tensor
 
 from genimg import checks
 from genimg.checks import UsageError, choice
+from genimg.live import GRAPHS
 from genimg.plots import pixels
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, cell_of, light, mask_of, png_url
 
 Step = tuple[int, int, Tensor, str]
@@ -30,7 +33,9 @@ Step = tuple[int, int, Tensor, str]
 Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("latent_search", "mask_painter")
+_STATE = ["label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits"]
+_STATE += ["phase", "done", "total", "note", "frame", "results"]
 _EVERY = 0.08
 """Seconds between two pictures of a running search."""
 _BREATH = 0.005
@@ -57,13 +62,17 @@ class MaskPainter(anywidget.AnyWidget):
             itself ("raw"), and laid under the known pixels ("overlay").
         mask: the first mask, (h, w) or the name of a preset; the first preset if None, and nothing missing if there is
             no preset either.
-        result: a picture (c, h, w) for the page without kernel: the first image, with that mask, filled before.
+        result: a picture (c, h, w) for the page without kernel, until it has one of its own: the first image, with
+            that mask, filled before.
         names: one per image.
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
+        live: the graph of `genimg.live` by which a built page searches on its own, such as "search", for images of its
+            size; a second graph of that name and "-starts" says from where. None leaves the fixed picture.
 
     Raises:
-        UsageError: for images or masks of another kind or size, no label, or more than 1.5 MB of images.
+        UsageError: for images or masks of another kind or size, no label, more than 1.5 MB of images, or a graph that
+            is no search.
 
     Example:
         >>> left = torch.ones(4, 4)
@@ -115,6 +124,7 @@ class MaskPainter(anywidget.AnyWidget):
         names: Sequence[str] | None = None,
         label: str = "picture",
         upload: bool = True,
+        live: str | None = None,
         **kwargs: Any,
     ) -> None:
         cells = pixels(checks.images(images))
@@ -148,7 +158,13 @@ class MaskPainter(anywidget.AnyWidget):
             bits=bits_of(first),
             **kwargs,
         )
-        self._fixed = self._beside_each_other(first, result)
+        # The page is for another reader: it begins where the widget does.
+        self._page = self._beside_each_other(first, result, live)
+        if live is not None:
+            choice(live, "live", [name for name in GRAPHS if f"{name}-starts" in GRAPHS])
+            state = {name: getattr(self, name) for name in _STATE} | {"fills": True, "live": live}
+            state["frame"] = png_url(pixels(result)[0]) if result is not None else ""
+            self._page = page_html(_MODULE, state, self._page)
 
     @property
     def image(self) -> Tensor:
@@ -274,15 +290,16 @@ class MaskPainter(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return data | {"text/html": self._fixed}, metadata
+        return data | {"text/html": self._page}, metadata
 
-    def _beside_each_other(self, mask: Tensor, result: Tensor | None) -> str:
-        """Image, hole and result in a row: what stands where no kernel runs."""
+    def _beside_each_other(self, mask: Tensor, result: Tensor | None, live: str | None) -> str:
+        """Image, hole and result in a row: what stands where nothing can search."""
         image = self._images[0]
         row, column = torch.meshgrid(*(torch.arange(length) for length in self.size), indexing="ij")
         shown = {self.names[0]: image, "with the hole": mask * image + (1 - mask) * _HOLE[(row + column) % 2]}
         if result is not None:
             shown["filled"] = _look((0, 0, result, ""), image)
+        where = "In a notebook, and in a browser with scripts and WebAssembly," if live else "In a notebook"
         sharp = "image-rendering:pixelated;" if max(self.size) <= 48 else ""
         parts = [
             '<div style="flex:1 1 90px;min-width:0;max-width:256px;text-align:center">'
@@ -295,7 +312,7 @@ class MaskPainter(anywidget.AnyWidget):
             '<div class="genimg-widget" style="font:15px/1.4 system-ui,sans-serif;max-width:800px;margin:0 auto">\n'
             '<div style="display:flex;flex-wrap:wrap;gap:12px;justify-content:center">\n'
             + "\n".join(parts)
-            + '\n</div>\n<p style="margin:8px 0 0;text-align:center">In a notebook this is a drawing board: '
+            + f'\n</div>\n<p style="margin:8px 0 0;text-align:center">{where} this is a drawing board: '
             "paint your own hole and watch the search fill it.</p>\n</div>"
         )
 

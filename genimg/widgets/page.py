@@ -2,7 +2,9 @@
 
 The page part holds the same ES module that Jupyter runs. A script of a few lines imports it through a Blob URL (which
 also works for a page opened from disk), hands it a model with `get`, `set`, `on`, `off` and `save_changes`, and removes
-the picture once the widget stands. Nothing is loaded from anywhere, and nothing depends on the time or the machine.
+the picture once the widget stands. Nothing is loaded from anywhere, and nothing depends on the time or the machine;
+only on a built page, whose Sphinx says where its site begins, `model.live` is the address of the folder of trained
+networks (`genimg.live`), for a widget that the reader asks to run one.
 
 Book: 03_wasserstein_tv, 04_wgan.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from genimg.checks import UsageError
@@ -23,7 +26,9 @@ root.dataset.live = "";
 const part = (name) => root.querySelector(`script[data-part=${name}]`).textContent;
 const state = JSON.parse(part("state"));
 const listeners = {};
+const site = document.documentElement.dataset.content_root; // where this page's site begins, if Sphinx made it
 const model = {
+  live: site === undefined ? undefined : new URL(site + "_live/", location.href).href,
   get: (key) => state[key],
   set: (key, value) => { state[key] = value; (listeners["change:" + key] || []).forEach((call) => call()); },
   on: (event, call) => { (listeners[event] ||= []).push(call); },
@@ -44,6 +49,16 @@ try {
   URL.revokeObjectURL(url);
 }
 """
+
+
+def module(*names: str) -> str:
+    """Source of a widget's ES module, with what all widgets share (`shared.js`) before it.
+
+    Example:
+        >>> module("frames").count("function followTheme")
+        1
+    """
+    return "".join(Path(__file__).with_name(f"{part}.js").read_text("utf-8") for part in ("shared", *names))
 
 
 def page_html(module: str, state: Mapping[str, Any], picture: str) -> str:

@@ -85,24 +85,7 @@ const CSS = `
 @container (max-width: 480px) { .gwn .plot { display: none; } .gwn td small { display: block; } .gwn .stage { padding: 12px; } }
 `;
 
-// Dark means: light text is inherited from the page, whichever site the widget stands on.
-function followTheme(element, host) {
-  const update = () => {
-    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
-    const parts = getComputedStyle(host).color.match(/[\d.]+/g) || [0, 0, 0];
-    element.classList.toggle("dark", 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128);
-  };
-  update();
-  const observer = new MutationObserver(update);
-  for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "theme", "style"] });
-  return () => observer.disconnect();
-}
-
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
 const SUGGESTED = 5000; // milliseconds per picture
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const percent = (share) => Math.round(100 * share);
 const signed = (share) => `${share < 0 && percent(share) ? "−" : percent(share) ? "+" : ""}${Math.abs(percent(share))}`;
 

@@ -27,7 +27,7 @@ from genimg.checks import UsageError
 from genimg.colorize.answers import Answer, write_answers
 from genimg.plots import pixels
 from genimg.seeding import child, rng
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
 
 QUESTION = (
@@ -36,7 +36,7 @@ QUESTION = (
 )
 """Word for word from the talk, slide "Perceptual evaluation" (an IPOL demo)."""
 
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("perceptual_test")
 _STRIP = 5
 """Pictures in the row that stands where scripts do not run."""
 
@@ -152,7 +152,7 @@ class PerceptualTest(anywidget.AnyWidget):
         state = {name: getattr(self, name) for name in ("question", "pictures", "key", "size")}
         # The page is for another reader.
         state |= {"observer": "", "replies": [], "opened": False}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._row())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._row())}, metadata
 
     def _row(self) -> str:
         """The question over the first pictures: what stays on paper."""

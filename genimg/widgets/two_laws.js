@@ -178,31 +178,10 @@ const CSS = `
 @media (prefers-reduced-motion: reduce) { .gw2 .bar i, .gw2 .bar b { transition: none; } }
 `;
 
-// JupyterLab takes keys for commands of the notebook unless the element that has the focus, and no other, says this.
-const QUIET = 'data-lm-suppress-shortcuts="true"';
-
 const W = 500; // units of the line pictures' view box
 const px = (x) => 8 + ((x - LOW) / (HIGH - LOW)) * (W - 16);
 const fixed = (value, digits = 2) => (value === Infinity ? "∞" : value.toFixed(digits).replace(/^-(0\.0+)$/, "$1"));
 const path = (xs, ys) => xs.map((x, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${ys[i].toFixed(1)}`).join("");
-
-// Dark means: light text is inherited from the page, whichever site the widget stands on.
-export function isDark(element) {
-  const parts = getComputedStyle(element).color.match(/[\d.]+/g) || [0, 0, 0];
-  return 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2] > 128;
-}
-
-function followTheme(element, host) {
-  const update = () => {
-    if (!host.isConnected) return void requestAnimationFrame(update); // nothing is inherited yet
-    element.classList.toggle("dark", isDark(host));
-  };
-  update();
-  const observer = new MutationObserver(update);
-  for (const node of [document.documentElement, document.body])
-    observer.observe(node, { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-light", "theme", "style"] });
-  return () => observer.disconnect();
-}
 
 function picture(first, second, specs) {
   const lines = [];

@@ -9,7 +9,6 @@ Book: 03_wasserstein_tv.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -20,10 +19,10 @@ from torch import Tensor
 from genimg import divergence, transport
 from genimg.checks import UsageError, choice
 from genimg.plots import BLUE, GREEN, ORANGE
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 
 KINDS = ("gaussian", "uniform", "bumps", "point")
-_MODULE = Path(__file__).with_suffix(".js")
+_MODULE = module("two_laws")
 _GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 
 
@@ -62,7 +61,7 @@ class TwoLaws(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         state = {"first": self.first, "second": self.second}
-        return data | {"text/html": page_html(_MODULE.read_text("utf-8"), state, self._drawing())}, metadata
+        return data | {"text/html": page_html(_MODULE, state, self._drawing())}, metadata
 
     def _drawing(self) -> str:
         """The first state as an SVG: the laws, the potential f, and the distances in words."""

@@ -1,4 +1,4 @@
-"""What travels between Python and the page: pictures as PNG in a data URL, masks as base64 of their bits.
+"""What travels between Python and the page: pictures as PNG or JPEG in a data URL, masks as base64 of their bits.
 
 Both are text, so that the same state serves a comm message, a saved notebook and the JSON of a static page.
 
@@ -29,6 +29,14 @@ def png_url(cell: np.ndarray) -> str:
     file = io.BytesIO()
     Image.fromarray(cell[..., 0] if grey else cell).save(file, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def jpeg_url(cell: np.ndarray) -> str:
+    """The same for a photograph, as JPEG: nearly as it is, and a fifth of the size."""
+    grey = bool((cell == cell[..., :1]).all())
+    file = io.BytesIO()
+    Image.fromarray(cell[..., 0] if grey else cell).save(file, format="JPEG", quality=90, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def cell_of(url: str) -> np.ndarray:

@@ -5,6 +5,8 @@ import ast
 import nbformat
 import pytest
 
+from genimg import widgets
+
 SETUP = """
 import torch
 import genimg as gi
@@ -43,15 +45,30 @@ painter""",
     "stops": 'gi.widgets.MaskPainter(images, presets, search(1_000_000), label="a long search")',
     "fails": 'gi.widgets.MaskPainter(images, presets, broken, label="a broken search")',
     "walks": """a, b = torch.randn(2, G.latent, generator=gi.rng(7))
-gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)""",
-    "frames": 'gi.widgets.FrameSlider(images, ["a", "b", "c"], "Three digits")',
-    "laws": "gi.widgets.TwoLaws()",
+walk = gi.widgets.LatentPath.between(G, a, b, "Two digits", critic=D, steps=9, score="critic D", scale=7)
+walk""",
+    "frames": 'frames = gi.widgets.FrameSlider(images, ["a", "b", "c"], "Three digits")\nframes',
+    "laws": "laws = gi.widgets.TwoLaws()\nlaws",
     "judges": """greys = torch.linspace(-1, 1, 4).view(4, 1, 1, 1).expand(4, 3, 8, 8)
 judge = gi.widgets.PerceptualTest({"real": greys[:2], "painted": greys[2:]}, names=["dog", "cat"], seed=1)
 judge""",
     "judged": 'print([f"{row.method} {row.image} {row.natural} {row.observer}" for row in judge.answers])',
+    "colours": """ramp = torch.linspace(0, 1, 60 * 80).view(1, 60, 80)
+G_colours, _ = gi.zoo.load("colours-scenes", kind="colours")
+colouring = gi.widgets.Colouring(G_colours, {"upwards": ramp, "downwards": ramp.flip(1)}, gi.data.catalogue.SCENES)
+colouring""",
+    "coloured": """expected = gi.colorize.colorize(G_colours, ramp.flip(1)[None])[0]
+print((255 * expected[:, 30, 40]).round().int().tolist() if colouring.answer else "not asked")""",
+    "heard": 'print("LatentPath", walk.value, "FrameSlider", frames.value, "TwoLaws", laws.second["mean"])',
     "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
 }
+# Sliders whose kernel is asked what it heard, by the widget's class: the widget, and the slider in it.
+SLIDERS = {
+    "LatentPath": ('.gwl[aria-label="Two digits"]', None),
+    "FrameSlider": ('.gwf[aria-label="Three digits"]', None),
+    "TwoLaws": (".gw2", "centre of P₂ (generated)"),
+}
+ASKED = {"MaskPainter", "PerceptualTest", "Colouring"}  # each in a test of its own
 # The pixels of an <img>: row by row, the red channel.
 PIXELS = """async (image) => {
   await image.decode();
@@ -262,6 +279,7 @@ def test_a_walk_between_two_latents(notebook, shot):
     root.locator("label", has_text="on the sphere").click()
     assert image.get_attribute("src") != straight
     assert "on the sphere, t = 0.50: critic D" in root.locator("p").inner_text()
+    assert not root.locator(".live").is_visible()  # only built pages have the networks beside them
     shot(root, "path")
 
 
@@ -296,6 +314,27 @@ def test_pictures_are_judged_with_the_keyboard(notebook, shot):
     assert {tuple(row.split()[:2]) for row in said} == {(m, i) for m in ("real", "painted") for i in ("dog", "cat")}
 
 
+def test_the_kernel_colours_a_picture(notebook, shot):
+    root = notebook.locator('.gwc[data-shown="upwards"]')
+    root.scroll_into_view_if_needed()
+    root.get_by_role("radio", name="downwards").check(force=True)
+    root = notebook.locator('.gwc[data-shown="downwards"]')
+    root.wait_for()
+    assert root.get_by_text("the notebook's kernel gets 64 × 64 pixels of its lightness").is_visible()
+    shot(root, "colouring")
+    pixel = root.locator("[data-figure=coloured] canvas").evaluate(
+        "(canvas) => [...canvas.getContext('2d').getImageData(40, 30, 1, 1).data].slice(0, 3)"
+    )
+    cell = notebook.locator(".jp-CodeCell", has_text="if colouring.answer")
+    cell.locator(".jp-InputArea-editor").click()
+    notebook.keyboard.press("Control+Enter")
+    output = cell.locator(".jp-OutputArea-output", has_text="[")
+    output.wait_for()
+    expected = ast.literal_eval(output.inner_text())
+    assert max(abs(a - b) for a, b in zip(pixel, expected, strict=True)) <= 3  # the picture has come as JPEG
+    assert max(expected) - min(expected) > 5
+
+
 def test_arrow_keys_reach_the_other_sliders(notebook):
     """JupyterLab has commands on the arrow keys, too."""
     frames = notebook.locator('.gwf[aria-label="Three digits"]')
@@ -307,6 +346,38 @@ def test_arrow_keys_reach_the_other_sliders(notebook):
     slider.focus()
     notebook.keyboard.press("ArrowRight")
     assert slider.input_value() == "-0.95"
+
+
+def test_every_widget_is_asked():
+    exported = {name for name in vars(widgets) if isinstance(getattr(widgets, name), type)}
+    assert exported == set(SLIDERS) | ASKED, "a new widget needs a cell above, and a test that its kernel hears it"
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_the_kernel_hears_a_slider(notebook, name):
+    selector, called = SLIDERS[name]
+    cell = notebook.locator(".jp-CodeCell", has_text="laws.second")
+
+    def asked():
+        cell.locator(".jp-InputArea-editor").click()
+        notebook.keyboard.press("Control+Enter")
+        notebook.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+        words = cell.locator(".jp-OutputArea-output").inner_text().split()
+        return float(words[words.index(name) + 1])
+
+    before = asked()
+    root = notebook.locator(selector)
+    root.scroll_into_view_if_needed()
+    slider = root.get_by_role("slider", name=called) if called else root.get_by_role("slider")
+    step = float(slider.get_attribute("step") or 1)
+    slider.focus()
+    notebook.keyboard.press("ArrowRight")
+    for _ in range(50):  # the widget's message may still be on its way when the cell is run
+        heard = asked()
+        if heard != before:
+            break
+        notebook.wait_for_timeout(100)
+    assert heard == pytest.approx(before + step)
 
 
 def test_dark(notebook, shot):

@@ -11,7 +11,7 @@ from skimage.data import astronaut
 import genimg as gi
 from genimg.colorize.answers import read_answers
 from genimg.widgets import LatentPath, MaskPainter, PerceptualTest
-from genimg.widgets.page import page_html
+from genimg.widgets.page import module, page_html
 
 CSS = (Path(__file__).parents[2] / "book" / "_static" / "genimg.css").read_text("utf-8")
 # As much of the book's theme as the style sheet asks for.
@@ -172,10 +172,9 @@ def test_the_perceptual_test_without_scripts(show, shot, judge):
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_finger_paints_on_a_phone(show, shot, painter, dark):
     """The drawing board itself, with nothing behind it: what it needs is in the traits alone."""
-    module = Path(gi.widgets.__file__).with_name("mask_painter.js").read_text("utf-8")
     names = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
     state = {name: getattr(painter, name) for name in names - {"_esm", "_anywidget_id"}} | {"fills": True}
-    html = page_html(module, state, "<p>a picture</p>")
+    html = page_html(module("mask_painter"), state, "<p>a picture</p>")
     page = show(html, 400, dark, has_touch=True, is_mobile=True, reduced_motion="reduce")
     root = page.locator(".gwm")
     root.wait_for()

@@ -4,6 +4,7 @@ A formula that stays source text, a picture that is missing or has no alternativ
 in the console, a request to another host or a serious finding of axe-core fails the page it is on.
 """
 
+import gzip
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +14,8 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
+LIMIT = 2_000_000  # bytes of a page that is seen for the first time
+MODELS = (".onnx", ".wasm")  # weighed by those who make them
 PAGES = sorted(path for path in SITE.rglob("*.html") if not {"_static", "_sources"} & set(path.parts))
 
 
@@ -33,7 +36,8 @@ def test_there_is_a_book():
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_page_stands_alone(path, watched, shot):
-    page = watched(viewport={"width": 1280, "height": 1000})
+    page, asked = watched(viewport={"width": 1280, "height": 1000}), set()
+    page.on("request", lambda request: asked.add(request.url.partition("?")[0]))
     page.goto(path.as_uri(), wait_until="load")
     page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
     formulas = page.evaluate(
@@ -58,6 +62,17 @@ def test_a_page_stands_alone(path, watched, shot):
     assert page.complaints == [] and page.outside == []
     shot(page, f"site-{path.stem}")
     assert _barriers(page) == []
+    sent = {url: _sent(url) for url in asked}
+    assert sum(sent.values()) <= LIMIT, sorted(((size, url) for url, size in sent.items()), reverse=True)[:12]
+
+
+def _sent(url):
+    """Bytes of a file as hosts send it: text gzipped, as all of them do, anything else as it is."""
+    path = Path(unquote(urlsplit(url).path))
+    if not url.startswith("file:") or path.suffix in MODELS:
+        return 0
+    text = path.suffix in (".html", ".js", ".css", ".svg", ".json")
+    return len(gzip.compress(path.read_bytes(), 6)) if text else path.stat().st_size
 
 
 def _barriers(page):

@@ -1,0 +1,93 @@
+"""What the benchmarks share: ways that take turns, medians and ratios from one run, and the file that a page reads.
+
+A busy machine slows all ways of a round alike, so a ratio is the median of the ratios of the rounds, and no number
+stands alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import genimg as gi
+
+Way = Callable[[], Any]
+
+
+def seconds(way: Way, device: torch.device) -> float:
+    """One call, waited for."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait()
+    start = time.perf_counter()
+    way()
+    wait()
+    return time.perf_counter() - start
+
+
+def in_turns(ways: Mapping[str, Way], rounds: int, device: torch.device, warm: int = 1) -> dict[str, list[float]]:
+    """Seconds of each call of each way, by name, round by round, after `warm` rounds that do not count."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(-warm, rounds):
+        for name, way in ways.items():
+            taken = seconds(way, device)
+            if turn >= 0:
+                times[name].append(taken)
+    return times
+
+
+def ratio(slow: list[float], fast: list[float]) -> float:
+    """How many times the seconds of `fast` those of `slow` are: the median over the rounds.
+
+    >>> ratio([2.0, 9.0, 6.0], [1.0, 3.0, 2.0])
+    3.0
+    """
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where and with what this was measured; how busy the machine was at the end, too."""
+    cpu = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    found = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(found, capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "device": gi.devices.describe(device),
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "commit": commit or "unknown",
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def keep(path: Path | None, device: torch.device, **found: Any) -> None:
+    """Writes what was found, with the machine and the command, where a page of the book reads it."""
+    if path is None:
+        return
+    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_without_out(sys.argv[1:])])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"command": command, "machine": machine(device), **found}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _without_out(words: list[str]) -> list[str]:
+    """A command's words without the file that its results went to."""
+    if "--out" not in words:
+        return words
+    at = words.index("--out")
+    return words[:at] + words[at + 2 :]

@@ -1,0 +1,212 @@
+"""The drawing board of a built page: a hole is painted and filled there, by the networks beside the page alone."""
+
+import http.server
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.data import astronaut
+
+import genimg as gi
+from genimg.inpaint import OURS, Loss, blend, masks, search_steps
+from genimg.live import search, site, starts
+from genimg.plots import pixels
+from genimg.widgets import MaskPainter
+from genimg.widgets.wire import cell_of
+
+ROOT = Path(__file__).parents[2]
+CSS = (ROOT / "book" / "_static" / "genimg.css").read_text("utf-8")
+# As much of a page of the book as the widget asks for: Sphinx says where the site begins.
+PAGE = """<!doctype html><html data-content_root="./" data-theme="{theme}" lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>page</title>
+<style>body {{ margin: 16px; font-family: sans-serif; background: {paper}; color: {ink}; }} {css}</style>
+<div class="bd-content"><div class="bd-article"><div class="cell_output"><div class="output text_html">
+{html}</div></div></div></div></html>"""
+
+# Notes what goes into the first steps of a search and comes out of them, and the best picture.
+LISTEN = """async () => {
+  const session = await genimgSessions["graph search"];
+  const run = session.run;
+  globalThis.seen = [];
+  globalThis.best = { loss: Infinity };
+  session.run = async (inputs) => {
+    const outputs = await run(inputs);
+    const all = Object.entries({ ...inputs, ...outputs }).map(([name, { data }]) => [name, Array.from(data)]);
+    if (seen.length < 5) seen.push(Object.fromEntries(all));
+    if (outputs.loss.data[0] < best.loss) best = { loss: outputs.loss.data[0], x: Array.from(outputs.x.data) };
+    return outputs;
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def images():
+    """(2, 3, 64, 64): a real face and a generated one, as the board shows them, in 8 bits."""
+    photo = Image.fromarray(astronaut()[25:195, 135:305]).resize((64, 64), Image.Resampling.LANCZOS)
+    real = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None] / 127.5 - 1
+    G, _ = gi.zoo.load("faces")
+    y = torch.cat([real, G(torch.randn(1, 128, generator=gi.rng(5)))])
+    return torch.from_numpy(pixels(y)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+@pytest.fixture(scope="module")
+def painter(images):
+    presets = {name: masks.preset(name, 64, seed=1)[0, 0] for name in ("centre", "strokes")}
+    named = {"names": ["astronaut", "generated"], "label": "a face"}
+    return MaskPainter(images, presets, mask="centre", result=images[1], live="search", **named)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of a site with its networks."""
+    home = tmp_path_factory.mktemp("site")
+    site.write(home, ROOT / "build", ("search", "search-starts"))
+    return home
+
+
+@pytest.fixture(scope="module")
+def host(folder):
+    handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def show(watched, painter, folder):
+    def open_page(width=1200, dark=False, address=None, before="", home=folder, **options):
+        look = {"theme": "dark", "paper": "#121212", "ink": "#ddd"} if dark else {}
+        look = {"theme": "light", "paper": "#fff", "ink": "#222"} | look
+        html = painter._repr_mimebundle_()[0]["text/html"]
+        (home / "page.html").write_text(PAGE.format(css=CSS, html=html, **look), "utf-8")
+        page = watched(viewport={"width": width, "height": 900}, **options)
+        page.add_init_script(before)
+        page.goto(f"{address or home.as_uri()}/page.html")
+        return page
+
+    return open_page
+
+
+def ended(root, phase):
+    root.page.locator(f".gwm[data-phase={phase}]").wait_for(timeout=240_000)
+    return root.locator("[data-out=note]").inner_text()
+
+
+def results(root):
+    """What can be compared, as pictures."""
+    found = {}
+    for name in ("raw", "overlay", "Poisson", "original"):
+        root.locator(".compare label", has_text=name).click()
+        found[name] = cell_of(root.locator(".sheet img").get_attribute("src"))
+    return found
+
+
+def test_a_painted_hole_is_filled_as_the_package_fills_it(show, shot, images):
+    page = show()
+    root = page.locator(".gwm")
+    root.wait_for()
+    assert page.evaluate("globalThis.genimgSessions") is None  # nothing is loaded with the page
+    root.get_by_role("radio", name="generated").check(force=True)
+    root.get_by_role("button", name="clear").click()
+    box = root.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.45 * box["height"], steps=5)
+    page.mouse.up()
+    count = root.locator("[data-out=count]").inner_text()
+    root.locator("canvas").focus()
+    page.keyboard.press("Enter")
+    root.locator("[data-out=note]", has_text="step").wait_for(timeout=60_000)
+    assert root.locator(".sheet img").is_visible()
+    page.keyboard.press("Escape")
+    ended(root, "stopped")
+    page.evaluate(LISTEN)
+    root.get_by_role("button", name="Fill the hole").click()
+    page.wait_for_function("seen.length > 1")
+    note = ended(root, "done")
+    found = results(root)
+    root.locator(".spoken", has_text=note).wait_for(state="attached")
+    root.locator(".compare label", has_text="Poisson").click()
+    shot(page, "live-search-1200")
+
+    seen = [{name: torch.tensor(values) for name, values in step.items()} for step in page.evaluate("seen")]
+    mask, y, start = (seen[0][name] for name in ("mask", "y", "z"))
+    mask = mask.view(1, 1, 64, 64)
+    assert count.startswith(f"{int((1 - mask).sum())} of 4096") and 200 < float((1 - mask).sum()) < 400
+    assert torch.allclose(y.view(1, 3, 64, 64), images[1:], atol=1e-6)
+    chosen, _ = starts().module(mask, images[1:])
+    assert torch.equal(start, chosen[0])
+
+    G, D = search().module.G, search().module.D
+    loss = Loss(D, images[1:], mask, pixel=OURS.pixel, gradient=OURS.gradient, prior=OURS.prior)
+    z = start[None].clone().requires_grad_()
+    value = loss(G(z), torch.tensor([0]))
+    (slope,) = torch.autograd.grad(value.sum(), z)
+    assert float(seen[0]["loss"]) == pytest.approx(float(value.detach()), rel=1e-5)
+    assert (seen[0]["slope"] - slope[0]).norm() < 1e-5 * slope.norm()
+    # Later steps part: each passes kinks, of |u| and of ReLU, on the one side or on the other.
+    for ours, theirs in zip(seen, search_steps(G, loss, start[None, None], steps=4), strict=False):
+        assert float(ours["loss"]) == pytest.approx(float(theirs.loss), abs=1e-3 * float(seen[0]["loss"]))
+
+    x = torch.tensor(page.evaluate("best.x")).view(1, 3, 64, 64)
+    assert f"lowest loss {page.evaluate('best.loss'):.1f}" in note
+    expected = dict(zip(("raw", "overlay", "Poisson"), blend(images[1:], x, mask), strict=True))
+    for name, cell in found.items():
+        off = cell.astype(int) - pixels(expected.get(name, images[1:]))[0]
+        assert abs(off).max() <= 1, name
+    assert page.complaints == page.outside == []
+
+
+def test_on_a_phone_with_a_picture_of_ones_own(show, shot, host, tmp_path):
+    Image.fromarray(astronaut()[:300]).save(tmp_path / "own.png")
+    page = show(400, dark=True, address=host, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    root = page.locator(".gwm")
+    root.wait_for()
+    root.locator("input[type=file]").set_input_files(tmp_path / "own.png")
+    note = root.locator("[data-out=note]")
+    note.filter(has_text="It stays in this browser.").wait_for()
+    root.get_by_role("button", name="strokes").tap()
+    root.get_by_role("button", name="Fill the hole").tap()
+    note.filter(has_text="step").wait_for()
+    assert root.locator(".sheet img").is_hidden()  # nothing moves
+    root.get_by_role("button", name="Stop").tap()
+    assert ended(root, "stopped").startswith("Stopped at step")
+    assert page.evaluate("document.activeElement.dataset.do") == "fill"
+    assert len({picture.tobytes() for picture in results(root).values()}) == 4
+    page.set_viewport_size({"width": 400, "height": 1400})
+    shot(page, "live-search-400-dark")
+    root.get_by_role("button", name="centre").tap()
+    ended(root, "idle")
+    assert root.locator(".compare label").count() == 0
+    root.get_by_role("button", name="clear").tap()
+    root.get_by_role("button", name="Fill the hole").tap()
+    assert ended(root, "refused").startswith("Nothing is missing")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.complaints == page.outside == []
+
+
+def test_without_webassembly_the_picture_stays(show, shot):
+    page = show(before="delete globalThis.WebAssembly")
+    page.wait_for_function("document.querySelector('[data-genimg][data-live]')")
+    page.wait_for_timeout(300)
+    assert page.locator(".gwm").count() == 0
+    assert page.locator("img").count() == 3 and "with scripts and WebAssembly" in page.locator("p").inner_text()
+    assert all("the picture stays" in complaint for complaint in page.complaints) and page.outside == []
+
+
+def test_without_networks_it_says_so(show, tmp_path):
+    page = show(home=tmp_path)
+    root = page.locator(".gwm")
+    root.wait_for()
+    root.get_by_role("button", name="Fill the hole").click()
+    assert "without its networks" in ended(root, "failed")
+    assert root.get_by_role("img", name="a face: filled").is_visible()  # as on paper
+    root.get_by_role("button", name="strokes").click()  # the board still works
+    ended(root, "idle")
+    assert root.locator(".sheet img").is_hidden()
+    assert page.outside == []
