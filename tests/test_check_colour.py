@@ -223,10 +223,17 @@ def test_typical_points_are_named(draw, word):
     assert word in verdict.says and not verdict
 
 
+def stepping(D, L, ab):
+    term = adversarial_term(D, L, ab)
+    term.backward()
+    return term
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
         (no_gradient, "no gradient"),
+        (stepping, "leave backward()"),
         (lambda D, L, ab: -D(L, ab.detach()).mean(), "no gradient"),
         (lambda D, L, ab: D(L, ab).mean(), "sign"),
         (lambda D, L, ab: -D(L, ab).sum(), "not their sum"),

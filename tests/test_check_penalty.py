@@ -194,6 +194,22 @@ class Detached(OneSided):
         return out._replace(loss=out.loss.detach())
 
 
+@dataclass(frozen=True)
+class Stepping(OneSided):
+    def critic_loss(self, *args):
+        out = super().critic_loss(*args)
+        if out.loss.grad_fn is not None:
+            out.loss.backward()
+        return out
+
+
+@dataclass(frozen=True)
+class DividedByNothing(OneSided):
+    def critic_loss(self, *args):
+        out = super().critic_loss(*args)
+        return out._replace(loss=out.loss + torch.tensor(0.0) / 0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
@@ -206,6 +222,8 @@ class Detached(OneSided):
         (OneSided(10.0, sign=1.0), "not penalty + distance"),
         (OneSided(10.0, sign=0.0), "the loss should be"),
         (Detached(10.0), "no derivative with respect"),
+        (Stepping(10.0), "leave backward()"),
+        (DividedByNothing(10.0), "got NaN"),
         (OneSided, "raised"),
     ],
 )

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,6 +86,7 @@ def test_typical_densities_are_named(wrong, word):
 
 def test_moments_of_the_squared_norm():
     assert check.shell(lambda d: (d, 2 * d)) and check.shell(lambda d: torch.tensor([d, 2 * d]))
+    assert check.shell(lambda d: np.array([d, 2 * d]))
     rng = torch.Generator().manual_seed(0)
     square = torch.randn(200_000, 5, generator=rng).square().sum(1)
     assert float(square.mean()) == pytest.approx(5, rel=0.02) and float(square.var()) == pytest.approx(10, rel=0.02)

@@ -86,6 +86,7 @@ def test_every_critic_that_falls_along_v_is_right():
         (lambda x, v: -x @ v / v.norm() ** 2 / 2, "proves"),
         (lambda x, v: -x.norm(dim=1), "proves"),
         (lambda x, v: -v.norm(), "shape (80,)"),
+        (lambda x, v: -x @ v / 0, "not 1-Lipschitz"),
     ],
 )
 def test_typical_critics_are_named(wrong, word):
@@ -181,6 +182,7 @@ def test_a_lipschitz_critic_between_two_samples():
         (lambda z: 2 * exact.at(z), "not 1-Lipschitz: slope 2"),
         (lambda z: exact.at(z) / 2.2, "45 % of W1"),
         (lambda z: exact.at(z).sum(), "shape"),
+        (lambda z: exact.at(z) / 0, "not 1-Lipschitz"),
     ]:
         verdict = check.lipschitz(wrong, x, y)
         assert word in verdict.says and not verdict

@@ -120,16 +120,30 @@ def number(value: object, what: str) -> float:
 
 
 def several(value: object, count: int, what: str) -> list[Any]:
-    """The parts of a tuple, list or tensor with that many.
+    """The parts of a tuple, list, tensor or array with that many.
 
     Raises:
         NotYet: for anything else.
     """
-    if not isinstance(value, tuple | list | Tensor) or (isinstance(value, Tensor) and value.ndim == 0):
+    if not isinstance(value, tuple | list | Tensor | np.ndarray) or getattr(value, "ndim", 1) == 0:
         raise NotYet(f"{what} should be {count} things, a tuple of them, got {_brief(value)}")
     if len(value) != count:
         raise NotYet(f"{what} should be {count} things, got {len(value)}")
     return list(value)
+
+
+def derivative(value: Tensor, of: Tensor) -> Tensor | None:
+    """That of a number that a reader's function gave; None where the number does not depend on `of`.
+
+    Raises:
+        NotYet: if it cannot be taken.
+    """
+    try:
+        return torch.autograd.grad(value, of, allow_unused=True)[0]
+    except RuntimeError:
+        raise NotYet(
+            "no derivative can be taken of what your function gave: leave backward() to the training loop"
+        ) from None
 
 
 def same(given: Tensor, other: Tensor) -> bool:

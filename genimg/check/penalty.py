@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genimg.check.asking import NotYet, call, compare, judged, number, numbers
+from genimg.check.asking import NotYet, call, compare, derivative, judged, number, numbers
 from genimg.check.verdict import Verdict
 
 
@@ -175,7 +175,7 @@ def one_sided(objective: object) -> Verdict:
     lam = number(getattr(objective, "lam", None), "objective.lam")
     for shape in ((64, 12), (64, 1, 3, 4)):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        flat, steep = (float(_loss(objective, torch.full((12,), s / math.sqrt(12)), x, x)) for s in (0.5, 3.0))
+        flat, steep = (float(_loss(objective, torch.full((12,), s / math.sqrt(12)), x, x).detach()) for s in (0.5, 3.0))
         if abs(flat) > 1e-3 * lam:
             raise NotYet("two-sided: a critic of slope 0.5 pays, and it is allowed")
         hints = {
@@ -193,7 +193,9 @@ def one_sided(objective: object) -> Verdict:
     loss = _loss(objective, weight, x, x + 1)
     if not loss.requires_grad:
         raise NotYet("the loss has no derivative with respect to the weights of D")
-    (pull,) = torch.autograd.grad(loss, weight)
+    pull = derivative(loss, weight)
+    if pull is None:
+        raise NotYet("the loss does not depend on the weights of D")
     wanted = 1 + 2 * lam * (1 - 1 / math.sqrt(12))  # of minus the difference of means, and of the penalty
     if abs(float(pull.mean()) - 1) < 1e-3:
         raise NotYet("the penalty has no derivative: create_graph=True makes the slope a function of the weights")
@@ -215,4 +217,5 @@ def _loss(objective: object, weight: Tensor, real: Tensor, fake: Tensor) -> Tens
     loss: Any = getattr(out, "loss", None)
     if not isinstance(loss, Tensor) or loss.ndim:
         raise NotYet("critic_loss should return gi.objectives.CriticLoss(loss, distance, penalty)")
+    numbers(loss, (), "the loss")
     return loss
