@@ -138,11 +138,13 @@ def pictures(
         x: uint8 (N, c, h, w) in main memory or in a memory map.
         seed: of the draws, which depend on the device they are made on: that of the pictures.
         device: of the samples.
-        room: bytes that the pictures may take on a GPU; None is half of what is free there.
+        room: bytes that the pictures may take on a GPU; None is a third of its memory. What is free would depend on who
+            else uses it, and the draws with it: a run could not go on from its checkpoint, and ranks would differ.
         memory_format: as of `Pictures`.
     """
-    if device.type == "cuda" and x.nbytes <= (torch.cuda.mem_get_info(device)[0] // 2 if room is None else room):
-        x = x.to(device)
+    if device.type == "cuda":
+        room = torch.cuda.get_device_properties(device).total_memory // 3 if room is None else room
+        x = x.to(device) if x.nbytes <= room else x
     return Pictures(x, seeding.rng(seed, x.device), device, memory_format)
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -234,8 +235,6 @@ def test_image_folder_gives_the_same_pictures_by_every_way(empty, monkeypatch):
     monkeypatch.setenv("GENIMG_CACHE", "mine")
     _, found = run("image_folder", "--pictures", "4", "--side", "48", "--size", "16", "--rounds", "1")
     assert [row["way"] for row in found["rows"]] == ["genimg, cold", "genimg, cached", "torchvision", "one by one"]
-    import os
-
     assert os.environ["GENIMG_CACHE"] == "mine" and not Path("mine").exists()
 
 
