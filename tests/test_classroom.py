@@ -355,6 +355,11 @@ NASTY = {
         "twice_answer": "import os\nassert os.environ['OMP_NUM_THREADS'] == '1'\n"
         "assert not os.environ['CUDA_VISIBLE_DEVICES']\n" + GOOD["twice_answer"],
     },
+    "loads": {
+        **GOOD,
+        "twice_answer": "from pathlib import Path\nfrom genimg.data import cache\n"
+        "assert not cache.folder().is_relative_to(Path.home())\n" + GOOD["twice_answer"],
+    },
     "imports": {
         "setup": "import genimg as gi\nimport nothing_of_that_name\nimport math\n\nbase = 3",
         "twice_answer": "def twice(x):\n    return math.sqrt(4 * x * x)",
@@ -395,6 +400,7 @@ EXPECTED = {  # of the first exercise; and of the second where it is not right
     "cheat-package": ("not yet", "", "missing"),
     "files": ("right", ""),
     "threads": ("right", ""),
+    "loads": ("right", ""),
     "imports": ("right", ""),
     "quotes": ("crashed", "ValueError: xxx"),
     "=evil": ("crashed", "ValueError: +1"),

@@ -24,6 +24,7 @@ from genimg.checks import UsageError
 from genimg.classroom.exercises import Exercise, find
 from genimg.classroom.handouts import student as handout
 from genimg.classroom.submissions import Task, chapter_of, files, tasks
+from genimg.data import cache
 from genimg.notebooks import tags
 
 COLUMNS = ("student", "chapter", "exercise", "level", "points", "result", "seconds", "hint")
@@ -161,6 +162,8 @@ def _events(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         order.seek(0)
         # A fork cannot use the GPU that its parent has used, nor its threads: whatever is set here, there are none.
         environment = {**os.environ, **execution.ENVIRONMENT, "CUDA_VISIBLE_DEVICES": ""}
+        # An answer may load data, as its chapter does, and has another home.
+        environment["GENIMG_CACHE"] = str(cache.folder().absolute())
         with subprocess.Popen(
             command, stdin=order, stdout=subprocess.PIPE, stderr=complaints, text=True, env=environment
         ) as process:
