@@ -169,7 +169,7 @@ def test_weights_are_clipped_after_every_update_of_the_critic(loop):
         assert max(float(p.detach().abs().max()) for p in D.parameters()) <= 0.01
 
 
-def test_a_batch_in_parts_gives_the_same_step(monkeypatch):
+def test_a_batch_in_parts_gives_the_same_step():
     whole, parts = game(), game()
     seen = [run(4, gi.rng(9), whole), run(4, gi.rng(9), parts, accumulate=4)]
     for a, b in zip(*seen, strict=True):
