@@ -1,7 +1,7 @@
 """What `genimg train` runs: each experiment measures numbers over seeds and returns them as records.
 
-An experiment is a module with three names: `HELP`, `SIZES` (the constants of each profile, in one visible place) and
-`run`. It prints nothing and writes only below the folder it is given.
+An experiment is a module with two names: `SIZES` (the constants of each profile, in one visible place) and `run`. It
+prints nothing and writes only below the folder it is given.
 
 Profiles: `quick` is a smoke test of the machinery in seconds; `cpu` is what two cores do in an hour or so; `full` is
 meant for a GPU. A record carries the name of the profile that made it.
