@@ -132,6 +132,7 @@ def test_a_walk_is_computed_in_the_page(show, shot, walk, way, width, dark):
     root.get_by_role("button").focus()
     page.keyboard.press("Enter")
     wait(page, "run in this page now")
+    page.wait_for_function("(src) => document.querySelector('.gwl img').src !== src", arg=before)
     # The same picture, pixel by pixel but for rounding, and the same score.
     pixels = page.evaluate(
         """async (urls) => Promise.all(urls.map(async (url) => {
@@ -149,10 +150,15 @@ def test_a_walk_is_computed_in_the_page(show, shot, walk, way, width, dark):
     slider.focus()
     page.keyboard.press("ArrowRight")
     root.locator("p", has_text="t = 0.26").wait_for()  # between two of the pictures that were computed before
-    between = image.get_attribute("src")
+    between, line = image.get_attribute("src"), path_of(page)
     root.get_by_role("button", name="other ends").click()
-    page.wait_for_function("(d) => document.querySelector('.gwl svg path[style]').getAttribute('d') !== d", arg=baked)
-    page.wait_for_function("document.querySelector('.gwl svg path[style]').getAttribute('d').split('L').length === 10")
+    page.wait_for_function(
+        """(line) => {
+          const now = document.querySelector(".gwl svg path[style]").getAttribute("d");
+          return now !== line && now.split("L").length === 10;
+        }""",
+        arg=line,
+    )
     assert image.get_attribute("src") not in (before, between)
     root.locator("label", has_text="on the sphere").click()
     root.locator("p", has_text="on the sphere, t = 0.26").wait_for()
