@@ -16,6 +16,7 @@ import torch
 from measure import machine
 
 HERE = Path(__file__).parent
+BOOK = HERE.parent / "book" / "records" / "speed"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "gan_step": (),
     "gan_ablation": (),
@@ -34,7 +35,7 @@ WITH_ROWS = ("gan_step", "gan_ablation", "growth", "image_folder", "w1_cost", "s
 
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--only", type=click.Choice(list(COMMANDS)), multiple=True, help="Some of them.  [default: all]")
-@click.option("--out", type=click.Path(path_type=Path), default=HERE.parent / "book" / "records" / "speed", show_default=False)
+@click.option("--out", type=click.Path(path_type=Path), default=BOOK, help="Folder.  [default: book/records/speed]")
 def main(only: tuple[str, ...], out: Path) -> None:
     """Runs them, passes on what they say, and ends with 1 if one of them failed."""
     out.mkdir(parents=True, exist_ok=True)

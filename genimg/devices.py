@@ -55,7 +55,8 @@ def advice(error: BaseException) -> str | None:
     lost = getattr(torch, "AcceleratorError", ())  # torch 2.8; before, a RuntimeError with the same text
     if isinstance(error, lost) or (isinstance(error, RuntimeError) and "CUDA error" in told):
         return f"the GPU stopped working ({told}): see whether nvidia-smi still lists it; {again}"
-    if isinstance(error, getattr(torch.distributed, "DistError", ())) or "closed by peer" in told or "reset by peer" in told:
+    parted = isinstance(error, getattr(torch.distributed, "DistError", ()))
+    if parted or "closed by peer" in told or "reset by peer" in told:
         return f"another rank has ended, for the reason that it gave, or killed; {again}, on any number of ranks"
     return None
 

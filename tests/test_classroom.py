@@ -486,7 +486,8 @@ def test_the_page_for_teachers_counts_the_exercises():
     found = []
     for path in notebooks.chapters(ROOT):
         exercises = classroom.find(notebooks.read(path))
-        found.append((path.stem, path.stem, str(len(exercises)), str(sum(e.minutes for e in exercises))))
+        if exercises:
+            found.append((path.stem, path.stem, str(len(exercises)), str(sum(e.minutes for e in exercises))))
     assert told == found
 
 
@@ -509,7 +510,7 @@ def test_every_chapter_can_be_handed_out(path):
     assert "{solution" not in text and "SOLUTION" not in text and "{exercise" not in text
     ids = {cell.id for cell in handed.cells}
     checked = [exercise for exercise in classroom.find(nb) if exercise.check]
-    assert len(checked) >= 2
+    assert len(checked) >= 2 or not classroom.find(nb)
     for exercise in classroom.find(nb):
         assert {*exercise.answers, exercise.text, *filter(None, [exercise.check])} <= ids
         assert exercise.level in (1, 2, 3) and exercise.minutes, exercise.label
