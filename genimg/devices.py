@@ -41,22 +41,22 @@ def advice(error: BaseException) -> str | None:
     Example:
         >>> advice(RuntimeError("CUDA error: unspecified launch failure")).split(":")[0]
         'the GPU stopped working (CUDA error'
-        >>> advice(RuntimeError("shapes differ")) is None
-        True
+        >>> advice(RuntimeError("shapes differ")), advice(ConnectionResetError("reset by peer"))  # a web server's
+        (None, None)
     """
     told = str(error).splitlines()[0] if str(error) else ""
-    again = "checkpoints are whole, so --resume goes on from the last one"
+    again = "in training, --resume goes on from the last checkpoint"
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator: " in told:
         where = "GPU" if isinstance(error, torch.OutOfMemoryError) else "machine"
         return (
-            f"the {where} ran out of memory: take a smaller batch, or the same one in parts (accumulate = 2, 4, … of "
-            f"gan_steps, or in the SIZES of an experiment), or end other programs that use it; {again}"
+            f"the {where} ran out of memory: take a smaller batch or smaller pictures, or end other programs that use "
+            "it; accumulate = 2, 4, … (of gan_steps, or in the SIZES of an experiment) takes a batch in parts; " + again
         )
     lost = getattr(torch, "AcceleratorError", ())  # torch 2.8; before, a RuntimeError with the same text
     if isinstance(error, lost) or (isinstance(error, RuntimeError) and "CUDA error" in told):
         return f"the GPU stopped working ({told}): see whether nvidia-smi still lists it; {again}"
     parted = isinstance(error, getattr(torch.distributed, "DistError", ()))
-    if parted or "closed by peer" in told or "reset by peer" in told:
+    if parted or (isinstance(error, RuntimeError) and ("closed by peer" in told or "reset by peer" in told)):
         return f"another rank has ended, for the reason that it gave, or killed; {again}, on any number of ranks"
     return None
 

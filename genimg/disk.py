@@ -10,7 +10,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def alone(path: str | Path) -> Iterator[None]:
     """Holds a folder for this process, and removes what killed writers left half done in it.
 
     The lock is a file beside the folder, `<folder>.lock`; the system lets go of it when the process ends, however that
-    happens.
+    happens. Of several ranks the first takes it, and the others wait for it.
 
     Raises:
         UsageError: if another process holds it, or it cannot be written.
@@ -95,10 +95,15 @@ def alone(path: str | Path) -> Iterator[None]:
         ...     os.listdir(folder)
         ['run.lock']
     """
-    folder = Path(path)
-    if ranks.rank() or fcntl is None:
+    with ExitStack() as held:
+        if fcntl is not None:
+            # No rank goes on into the folder, and empties it perhaps, before the first one has it.
+            ranks.first(lambda: held.enter_context(_alone(Path(path).resolve())))
         yield
-        return
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
     lock = folder.with_name(f"{folder.name}.lock")
     with told(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)

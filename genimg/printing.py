@@ -111,6 +111,7 @@ def print_pdf(root: Path, html: Path, file: Path) -> Path:
     names = pages_in_order(root)
     folder = (html / names[0]).parent
     part = file.with_suffix(".part.pdf")
+    part.unlink(missing_ok=True)  # of a printing that was interrupted
     with tempfile.TemporaryDirectory() as profile, tempfile.NamedTemporaryFile(dir=folder, suffix=".html") as page:
         page.write(one_page(html, names).encode())
         page.flush()

@@ -32,6 +32,11 @@ def rank() -> int:
     return distributed.get_rank() if count() > 1 else 0
 
 
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[torch.device]:
     """Meets the other processes that torchrun started, if it did; yields the device of this one.
@@ -42,7 +47,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     Raises:
         UsageError: if a machine has fewer GPUs than ranks.
     """
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if not launched():
         yield device
         return
     if device.type == "cuda":

@@ -350,6 +350,17 @@ NASTY = {
         "twice_answer": "import os\nassert os.path.expanduser('~') == os.getcwd()\n"
         "assert sorted(os.listdir()) == ['claims.json', 'records']\nopen('mark.txt', 'w')\n" + GOOD["twice_answer"],
     },
+    "threads": {  # a fork of a process that has used several of them, or the GPU, hangs or fails when it does
+        **GOOD,
+        "twice_answer": "import os\nassert os.environ['OMP_NUM_THREADS'] == '1'\n"
+        "assert not os.environ['CUDA_VISIBLE_DEVICES']\n" + GOOD["twice_answer"],
+    },
+    "imports": {
+        "setup": "import genimg as gi\nimport nothing_of_that_name\nimport math\n\nbase = 3",
+        "twice_answer": "def twice(x):\n    return math.sqrt(4 * x * x)",
+        "square_answer": GOOD["square_answer"],
+    },
+    "quotes": {**GOOD, "twice_answer": "raise ValueError('x' * 1_000_000)"},
     "=evil": {**GOOD, "twice_answer": "raise ValueError('+1')"},
 }
 EXPECTED = {  # of the first exercise; and of the second where it is not right
@@ -383,6 +394,9 @@ EXPECTED = {  # of the first exercise; and of the second where it is not right
     "cheat-verdict": ("not yet", "", "missing"),
     "cheat-package": ("not yet", "", "missing"),
     "files": ("right", ""),
+    "threads": ("right", ""),
+    "imports": ("right", ""),
+    "quotes": ("crashed", "ValueError: xxx"),
     "=evil": ("crashed", "ValueError: +1"),
 }
 
@@ -399,7 +413,9 @@ def graded(root, tmp_path_factory):
     (folder / "broken 09_small.ipynb").write_text('{"cells": [')
     (folder / "unknown.ipynb").write_text("not a notebook")
     (folder / "empty").mkdir()
-    return folder, classroom.grade(root, folder, seconds=10, megabytes=300, jobs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "2")  # as on many a cluster
+        return folder, classroom.grade(root, folder, seconds=10, megabytes=300, jobs=2)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -440,6 +456,11 @@ def test_the_table_has_a_row_per_answer_and_totals(graded, tmp_path):
     ]
     assert len(rows) == len(graded[1]) + len({row.student for row in graded[1]})
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_a_name_that_is_not_utf8_is_written_all_the_same(tmp_path):
+    classroom.write_csv([classroom.Grade("Jos\udce9", "09_small", "ex", 1, "right")], tmp_path / "grades.csv")
+    assert "Jos\\udce9,09_small,ex,1,1,right" in (tmp_path / "grades.csv").read_text(encoding="utf-8")
 
 
 def test_the_command_grades_a_folder_per_student(root, handed, tmp_path_factory, monkeypatch):

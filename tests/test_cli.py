@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import nullcontext
 
 import click
 import pytest
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
 
-from genimg import checks, cli, console, data, devices, experiments, notebooks, records, zoo
+from genimg import checks, cli, console, data, devices, experiments, notebooks, ranks, records, zoo
 from genimg.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
 
 
@@ -272,6 +273,7 @@ def test_score_compares_a_rerun_with_the_book(project, tmp_path):
     again = tmp_path / "again"
     again.mkdir()
     assert "again holds no records" in genimg("score", "--rerun", again).stderr
+    assert "give one of them" in genimg("score", "--json", "--rerun", again).stderr
     dataclasses.replace(record(), values=[1.0], seeds=[5]).save(again / "one.json")
     shown = genimg("score", "--rerun", again)
     assert shown.exit_code == 0 and re.split("  +", shown.output.splitlines()[1])[::4] == ["one", "agrees"]
@@ -318,6 +320,8 @@ class Toy(Experiment):
                 raise checks.Absent("no pictures of toys; see `genimg data list`")
             if self.name == "broken":
                 raise torch.OutOfMemoryError("CUDA out of memory")
+            if self.name == "unreadable":
+                raise OSError("of all things")
             kept += "x"
             done.write_text(kept)
         return {f"{self.name}-a": record(values=[1.0] * len(seeds), seeds=seeds, profile=profile)}
@@ -325,9 +329,9 @@ class Toy(Experiment):
 
 @pytest.fixture
 def toys(project, tmp_path, monkeypatch):
-    """Five experiments; `measured` has its record, `after` needs `first`, and the talk claims most of `after`."""
+    """Six experiments; `measured` has its record, `after` needs `first`, and the talk claims most of `after`."""
     project("01_a")
-    toys = [Toy(name, "", (f"{name}-",)) for name in ("measured", "first", "absent", "broken")]
+    toys = [Toy(name, "", (f"{name}-",)) for name in ("measured", "first", "absent", "broken", "unreadable")]
     toys.insert(0, Toy("after", "", ("after-",), after=("first",)))
     monkeypatch.setattr(experiments, "EXPERIMENTS", {toy.name: toy for toy in toys})
     monkeypatch.setattr(agenda, "EXPERIMENTS", experiments.EXPERIMENTS)
@@ -347,14 +351,18 @@ def test_train_all_begins_with_what_lacks_most_and_lets_no_failure_keep_it(toys,
         "absent: skipped, no pictures of toys; see `genimg data list`",
     ]
     assert lines[3].startswith("broken: failed, the GPU ran out of memory: take a smaller batch")
-    assert lines[4:] == ["measured: complete"]
-    assert result.exit_code == 1 and result.stderr.endswith("genimg: experiments failed: broken\n")
+    assert lines[4:] == [
+        "unreadable: failed, OSError: of all things (unexpected; --debug shows where)",
+        "measured: complete",
+    ]
+    assert result.exit_code == 1 and result.stderr.endswith("genimg: experiments failed: broken, unreadable\n")
     assert set(records.load_all(tmp_path / "book" / "records")) == {"first-a", "after-a", "measured-a"}
 
 
 def test_train_all_goes_on_piece_by_piece(toys, tmp_path, monkeypatch):
     """A clock that moves when it is read: each piece is cut after a few parts, and the next one does the rest."""
-    experiments.EXPERIMENTS.pop("broken")
+    for name in ("broken", "unreadable"):
+        experiments.EXPERIMENTS.pop(name)
     ticks = iter(range(10_000))
     monkeypatch.setattr(cli.experiments.time, "monotonic", lambda: 60 * next(ticks))
     command = ["train", "all", "--profile", "cpu", "--device", "cpu", "--budget-minutes", "3", "--resume"]
@@ -365,6 +373,21 @@ def test_train_all_goes_on_piece_by_piece(toys, tmp_path, monkeypatch):
     assert len(pieces) > 2
     assert all("3 minutes are over; --resume goes on from the last checkpoint" in p.stdout for p in pieces[:-1])
     assert set(records.load_all(tmp_path / "book" / "records")) == {"first-a", "after-a", "measured-a"}
+
+
+def test_torchrun_takes_a_piece_whose_time_is_up_for_no_crash(toys, monkeypatch):
+    monkeypatch.setattr(ranks, "launched", lambda: True)
+    monkeypatch.setattr(ranks, "joined", nullcontext)
+    monkeypatch.setattr(cli.experiments.time, "monotonic", iter(range(0, 6000, 60)).__next__)
+    piece = genimg("train", "first", "--profile", "cpu", "--device", "cpu", "--budget-minutes", "1")
+    assert piece.exit_code == 0 and "1 minutes are over" in piece.stdout and "records:" not in piece.stdout
+
+
+def test_train_all_is_for_one_rank(toys, monkeypatch):
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(ranks, "rank", lambda: 0)
+    result = genimg("train", "all", "--device", "cpu")
+    assert result.exit_code == 1 and "one rank, or name one" in result.stderr
 
 
 def test_train_without_a_name_lists_the_experiments():

@@ -159,7 +159,8 @@ def _events(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as order, tempfile.TemporaryFile("w+") as complaints:
         json.dump(job, order)
         order.seek(0)
-        environment = {**execution.ENVIRONMENT, **os.environ}
+        # A fork cannot use the GPU that its parent has used, nor its threads: whatever is set here, there are none.
+        environment = {**os.environ, **execution.ENVIRONMENT, "CUDA_VISIBLE_DEVICES": ""}
         with subprocess.Popen(
             command, stdin=order, stdout=subprocess.PIPE, stderr=complaints, text=True, env=environment
         ) as process:
@@ -178,7 +179,8 @@ def _events(job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def write_csv(grades: Sequence[Grade], path: Path) -> None:
     """A row per student and exercise, and after each student's rows one with the total.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it; names of files that are not UTF-8, as
+    archives from other systems bring them, are written with escapes.
     """
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
@@ -192,7 +194,7 @@ def write_csv(grades: Sequence[Grade], path: Path) -> None:
         points = sum(row.result == "right" for row in rows)
         spent = round(sum(row.seconds for row in rows), 2)
         table.writerow([_text(name), "", "total", "", points, f"{points} of {len(rows)}", spent, ""])
-    notebooks.replace(path, file.getvalue())
+    notebooks.replace(path, file.getvalue().encode("utf-8", "backslashreplace").decode())
 
 
 def _text(cell: str) -> str:

@@ -31,6 +31,8 @@ from genimg.classroom.sandbox import confine
 CRASHED, TIMED_OUT = "crashed", "timed out"
 _MOST = 100_000
 """Bytes of one report; a fork that says more says nonsense."""
+_HINT = 500
+"""Characters of a hint: an error may quote a whole tensor."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Sitting:
 
     Attributes:
         student: whose it is.
-        imports: what to import first.
+        imports: what to import first, a statement per line.
         tasks: (label, cells, check) of each exercise that was answered.
         graded: result, hint and seconds, by place in `tasks`.
         fatal: places whose cells ended a fork, and are not run again; -1 are the imports.
@@ -157,7 +159,8 @@ def _sit(shell: Any, sitting: Sitting, pipe: int, megabytes: int) -> None:
         os.write(pipe, (json.dumps(words) + "\n").encode())
 
     if -1 not in sitting.fatal:
-        judging.run(shell, sitting.imports)
+        for statement in sitting.imports.splitlines():  # one that fails does not keep the others from running
+            judging.run(shell, statement)
     for place, (_, cells, check) in enumerate(sitting.tasks):
         if place in sitting.fatal:
             continue
@@ -168,7 +171,7 @@ def _sit(shell: Any, sitting: Sitting, pipe: int, megabytes: int) -> None:
             result, hint = judging.verdict(shell, check)
             if error is not None and result != judging.RIGHT:
                 result, hint = judging.failed(error, megabytes)
-            say("graded", place, result, hint, round(time.perf_counter() - start, 2))
+            say("graded", place, result, hint[:_HINT], round(time.perf_counter() - start, 2))
 
 
 def _hear(pipe: int, sitting: Sitting) -> bool:
@@ -184,7 +187,7 @@ def _hear(pipe: int, sitting: Sitting) -> bool:
             sitting.at, sitting.since = place, time.monotonic()
             if kind == "graded" and place not in sitting.graded:
                 result, hint, seconds = rest
-                sitting.graded[place] = (str(result), str(hint)[:500], float(seconds))
+                sitting.graded[place] = (str(result), str(hint)[:_HINT], float(seconds))
     except (ValueError, TypeError):
         return True
     return not part or len(sitting.heard) > _MOST

@@ -72,7 +72,7 @@ def tasks(path: Path, handed: NotebookNode, exercises: Sequence[Exercise]) -> tu
         exercises: those with a check.
 
     Returns:
-        imports added to other cells, and a task for each exercise; None for one that was left as it was.
+        imports added to other cells, a statement per line; and a task for each exercise, None for one left as it was.
 
     Raises:
         UsageError: if the file is not a notebook.

@@ -189,6 +189,8 @@ def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
     from genimg import checks, notebooks, records, reruns
     from genimg import console as show
 
+    if rerun and as_json:
+        raise checks.UsageError("--json prints the scorecard; --rerun compares and prints a table: give one of them")
     book = notebooks.find_root() / "book"
     known = records.load_all(folder or book / "records")
     if rerun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genimg.cli.base import Failed, console, debug_option, device_option, folder_type, shown, told
+from genimg.cli.base import Commands, Failed, console, debug_option, device_option, folder_type, shown, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,6 +79,8 @@ def train(
     records = (records or (out if profile == "quick" else root / "book") / "records").resolve()
     with ranks.joined(devices.pick(device)) as here:
         mute = ranks.rank() > 0
+        if experiment == "all" and ranks.count() > 1:  # where one rank alone fails the others would wait for ever
+            raise checks.UsageError("`all` has experiments that several ranks do not speed up: one rank, or name one")
 
         def measure(e: Experiment) -> dict[str, Record]:
             with show.steps(console(stderr=True, mute=mute)) as bar:
@@ -101,8 +104,9 @@ def train(
                 _table(screen, measure(EXPERIMENTS[experiment]))
         except OutOfTime:
             say(f"{budget_minutes:g} minutes are over; --resume goes on from the last checkpoint")
-            if ranks.count() == 1:  # torchrun would take it for a crash
+            if not ranks.launched():  # torchrun would take it for a crash
                 raise SystemExit(CUT) from None
+            return
         say(f"records: {shown(records)}")
 
 
@@ -116,6 +120,7 @@ def _table(screen: Console, made: Mapping[str, Record]) -> None:
 def _all(screen: Console, root: Path, folder: Path, profile: str, seeds: list[int], measure: Measure) -> None:
     """Every experiment that lacks something; one that fails does not keep the others from running."""
     from genimg import checks, records
+    from genimg.experiments import OutOfTime
     from genimg.experiments.agenda import agenda
 
     say = partial(screen.print, markup=False)
@@ -131,8 +136,12 @@ def _all(screen: Console, root: Path, folder: Path, profile: str, seeds: list[in
             made = measure(experiment)
         except checks.Absent as error:
             say(f"{experiment.name}: skipped, {error}")
-        except (checks.UsageError, RuntimeError, MemoryError) as error:
+        except OutOfTime:
+            raise
+        except Exception as error:
             failed.append(experiment.name)
+            if Commands.debug:
+                traceback.print_exception(error)
             say(f"{experiment.name}: failed, {told(error)}")
         else:
             say(f"{experiment.name}: {len(made)} records")
