@@ -25,6 +25,7 @@ import contextlib
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,21 +143,16 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def variants(case: Case, device: torch.device) -> tuple[dict[str, Iterator[Any]], dict[str, str]]:
-    """The loops that run here, each with one change undone or made, warmed up; and why the others do not."""
-    base, ready, notes = Changes(), {}, {}
-    for field in fields(Changes):
-        if field.name == "CUDA_graphs" and device.type != "cuda":
-            notes[words(field.name)] = "on CUDA only"
-            continue
-        steps = loop(case, device, replace(base, **{field.name: not getattr(base, field.name)}))
-        try:
-            next(steps)
-        except Exception as error:  # a compiler that is missing, an operation without a tangent
-            notes[words(field.name)] = f"does not run: {str(error).strip().splitlines()[0][:100]}"
-        else:
-            ready[field.name] = steps
-    return ready, notes
+def variant(case: Case, device: torch.device, change: str) -> tuple[Iterator[Any] | None, str]:
+    """The loop with one change undone or made, warmed up; or why it does not run here."""
+    if change == "CUDA_graphs" and device.type != "cuda":
+        return None, "on CUDA only"
+    steps = loop(case, device, replace(Changes(), **{change: not getattr(Changes(), change)}))
+    try:
+        next(steps)
+    except Exception as error:  # a compiler that is missing, an operation without a tangent
+        return None, f"does not run: {str(error).strip().splitlines()[0][:100]}"
+    return steps, ""
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = 1024) -> float:
@@ -217,19 +213,20 @@ def main(
         click.echo(about)
         plain = Changes(bf16=False, channels_last=False)
         same_weights(loop(case, where, plain), ours(case, where, amp=False))
-        ready, notes = variants(case, where)
-        ready["base"] = loop(case, where, Changes())
-        times = in_turns({way: lambda s=s: next(s) for way, s in ready.items()}, rounds, where)
+        base, steps_of_base = loop(case, where, Changes()), []
         for field in fields(Changes):
             what, inside = words(field.name), getattr(Changes(), field.name)
-            if field.name not in times:
-                gain, note = None, notes[what]
-            else:
-                gain = ratio(times[field.name], times["base"])
-                gain, note = (gain if inside else 1 / gain), "in" if inside else "not in"
+            steps, note = variant(case, where, field.name)
+            if steps is None:
+                gain = None
+            else:  # each change beside the base, not all in one round: what a compiler leaves behind slows the others
+                times = in_turns({"other": partial(next, steps), "base": partial(next, base)}, rounds, where)
+                steps_of_base += times["base"]
+                gain = ratio(times["other"], times["base"]) if inside else ratio(times["base"], times["other"])
+                note = "in" if inside else "not in"
             click.echo(f"  {what:20}{'–' if gain is None else f'{gain:.2f}':>6}   {note}")
             rows.append({"case": about, "change": what, "gain": gain and round(gain, 3), "note": note})
-        step = statistics.median(times["base"])
+        step = statistics.median(steps_of_base)
         rate = operations(case, where) / step
         peaks = {kind: matrix_rate(where, getattr(torch, kind)) for kind in ("bfloat16", "float32")}
         reached.append(

@@ -3,12 +3,12 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 import torch
+from javascript import NODE
 
 import genimg as gi
 from genimg.checks import UsageError
@@ -21,10 +21,6 @@ from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
 MODULE, SHARED = module("colouring"), module()
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 WORDS = ("sea", "sky & sand")
 
 
@@ -170,7 +166,7 @@ def node():
         code = f'import * as it from "data:text/javascript;base64,{data}"; {values}'
         code += f"console.log(JSON.stringify({expression}))"
         done = subprocess.run(
-            [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -185,7 +181,6 @@ def rgba(x):
     return full.permute(1, 2, 0).flatten().tolist(), data[None].float() / 255
 
 
-@needs_node
 class TestModule:
     def test_needs_nothing_from_outside(self):
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.removeprefix(SHARED), re.M)

@@ -3,12 +3,12 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 import torch
+from javascript import NODE
 
 import genimg as gi
 from genimg.checks import UsageError
@@ -18,10 +18,6 @@ from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
 MODULE, SHARED = module("latent_path"), module()
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 FRAMES = {"one": torch.zeros(3, 1, 4, 5), "two": torch.ones(3, 1, 4, 5)}
 SCORES = {"one": [0.0, 1.0, 2.0], "two": torch.tensor([1 / 3, 2 / 3, 1])}
 
@@ -101,7 +97,6 @@ def test_live_networks_must_be_those_of_the_pictures():
         LatentPath.between(G, a, b, "Two digits", live="digit", steps=2)
 
 
-@needs_node
 class TestModule:
     def run(self, expression):
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.removeprefix(SHARED), re.M)

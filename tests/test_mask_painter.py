@@ -4,13 +4,13 @@ import asyncio
 import base64
 import json
 import re
-import shutil
 import subprocess
 
 import anywidget
 import numpy as np
 import pytest
 import torch
+from javascript import NODE
 
 from genimg.checks import UsageError
 from genimg.widgets import MaskPainter
@@ -19,10 +19,6 @@ from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
 
 MODULE, SHARED = module("latent_search", "mask_painter"), module()
 OWN = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 
 IMAGES = torch.linspace(-1, 1, 2 * 3 * 5 * 6).view(2, 3, 5, 6)
 LEFT = torch.ones(5, 6)
@@ -320,7 +316,7 @@ def node():
     def run(expression):
         code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
         done = subprocess.run(
-            [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -328,7 +324,6 @@ def node():
     return run
 
 
-@needs_node
 class TestModule:
     def test_needs_nothing_from_outside(self):
         source = MODULE.removeprefix(SHARED)

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 
 import anywidget
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from javascript import NODE
 
 from genimg.checks import UsageError
 from genimg.colorize.answers import read_answers
@@ -22,10 +22,6 @@ from genimg.widgets.wire import cell_of
 
 MODULE, SHARED = module("perceptual_test"), module()
 OWN = set(PerceptualTest.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 
 
 def flat(*levels):
@@ -208,7 +204,6 @@ def test_bad_input(options, message):
         judge(**options)
 
 
-@needs_node
 class TestModule:
     def run(self, expression):
         source = base64.b64encode(MODULE.encode()).decode()
@@ -216,7 +211,7 @@ class TestModule:
             f'import * as test from "data:text/javascript;base64,{source}"; console.log(JSON.stringify({expression}))'
         )
         done = subprocess.run(
-            [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from javascript import NODE
 from torch import nn
 
 import genimg as gi
@@ -19,10 +19,6 @@ from genimg.live.pullback import pullback, traced
 from genimg.live.search import Search, Starts
 
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 seeds = st.integers(0, 2**31)
 WEIGHTS = {"pixel": OURS.pixel, "gradient": OURS.gradient, "prior": OURS.prior}
 
@@ -140,7 +136,7 @@ def node():
         code = f'import * as it from "data:text/javascript;base64,{data}"; const found = await {expression};'
         code += "console.log(JSON.stringify(found))"
         done = subprocess.run(
-            [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -152,7 +148,6 @@ def listed(x):
     return json.dumps([round(value, 7) for value in x.double().flatten().tolist()])
 
 
-@needs_node
 class TestModule:
     @pytest.mark.parametrize("size", [(64, 64), (5, 7), (1, 9)])
     @pytest.mark.parametrize("channels", [1, 3])

@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from javascript import NODE
 from PIL import Image
 
 import genimg
@@ -24,10 +24,6 @@ from genimg.widgets import FrameSlider, TwoLaws
 from genimg.widgets.page import module, page_html
 
 FOLDER = Path(genimg.__file__).parent / "widgets"
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None, reason="node runs the widgets' JavaScript; on Debian: apt-get install nodejs"
-)
 
 GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -54,7 +50,7 @@ def node(script: str) -> Any:
     )
     code = imports + "const out = (x) => JSON.stringify(x, (k, v) => v === Infinity ? 'inf' : v);" + script
     done = subprocess.run(
-        [str(NODE), "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+        [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -78,7 +74,6 @@ def tensor(values: list[float]) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-@needs_node
 @pytest.mark.parametrize("name", PAIRS)
 class TestMathematics:
     def test_laws_are_laws(self, computed: dict[str, Any], name: str) -> None:
@@ -127,7 +122,6 @@ class TestMathematics:
             assert float(row["low"]) - 1e-9 <= float(row["value"]) <= float(row["high"]) + 1e-9, key
 
 
-@needs_node
 class TestKnownAnswers:
     def test_two_points(self, computed: dict[str, Any]) -> None:
         values = {key: row["value"] for key, row in computed["two points"]["values"].items()}
@@ -160,7 +154,6 @@ class TestKnownAnswers:
         assert node("console.log(out([0, 1, 2].map((value) => frames.next(value, 3))));") == [1, 2, 0]
 
 
-@needs_node
 def test_modules_need_nothing_from_outside() -> None:
     for file in ("two_laws.js", "frames.js"):
         source = (FOLDER / file).read_text("utf-8")
@@ -186,12 +179,11 @@ class TestPage:
         one, same, other = (name(page_html("m", {"a": a}, "p")) for a in (1, 1, 2))
         assert one == same != other
 
-    @needs_node
     def test_the_host_script_is_javascript(self) -> None:
         host = re.findall(r'<script type="module">(.*?)</script>', page_html("m", {}, "p"), re.S)
         assert len(host) == 1
         done = subprocess.run(
-            [str(NODE), "--input-type=module", "--check"], input=host[0], capture_output=True, text=True, check=False
+            [NODE, "--input-type=module", "--check"], input=host[0], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
 
@@ -264,7 +256,6 @@ class TestTwoLaws:
         picture = html.split('<script type="application/json"')[0]
         assert picture.count("<svg ") == 1 and picture.count("<path ") == 5 and 'role="img"' in picture
 
-    @needs_node
     @pytest.mark.parametrize("name", PAIRS)
     def test_picture_and_module_agree(self, computed: dict[str, Any], name: str) -> None:
         values = {key: row["value"] for key, row in computed[name]["values"].items()}

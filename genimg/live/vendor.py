@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -71,7 +72,7 @@ def _download(entry: Locked) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             data = bytes(answer.read())
-    except (OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise UsageError(f"{PACKAGE} cannot be had from {registry} ({reason})") from None
     digest = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()

@@ -187,6 +187,7 @@ function render({ model, el }) {
   const [stage, line, more, said] = [$(".stage"), $("[data-part=line]"), $("[data-part=more]"), $(".said")];
   let shown = null; // { name, width, height, L, ab, rgba }
   let turn = 0; // only the last picture asked for is shown
+  let unheard = () => {}; // ends the waiting for a kernel's answer
   let against = "grey";
   let waiting = 0; // the frame of the screen in which the colours are drawn
 
@@ -209,10 +210,13 @@ function render({ model, el }) {
       const heard = () => {
         const { id: of, ab, y, error } = model.get("answer");
         if (of !== id) return;
-        clearTimeout(late);
-        model.off("change:answer", heard);
+        unheard();
         if (error) reject(new Error(error));
         else resolve({ ab: unpacked(ab), y: unpacked(y) });
+      };
+      unheard = () => {
+        clearTimeout(late);
+        model.off("change:answer", heard);
       };
       model.on("change:answer", heard);
       model.set("asked", { id, L: packed(L) });
@@ -223,9 +227,11 @@ function render({ model, el }) {
   // What is given is coloured and shown; whatever fails, the picture that was there stays.
   async function take(blob, name, place = -1, known = null) {
     const mine = ++turn;
+    unheard(); // a kernel that is slow may pass over a question when the next one comes
     say("One moment: the network looks at the picture.");
     try {
       const { width, height, data: rgba } = await pixelsOf(blob).catch(() => Promise.reject(new Error("This file is no picture that the browser can read.")));
+      if (mine !== turn) return;
       const L = lightness(rgba);
       const { ab, y } = known || (await predicted(shrink(L, width, height, size).map((value) => value / 100)));
       if (mine !== turn) return;
@@ -234,7 +240,8 @@ function render({ model, el }) {
       draw();
       say(y.length ? `Coloured. In the words that it knows, the network sees: ${belief(y, classes)}.` : "Coloured.");
     } catch (error) {
-      if (mine === turn) say(error.message, true);
+      if (mine !== turn) return;
+      say(error.message, true);
     }
     root.querySelectorAll("[data-part=picture]").forEach((radio, i) => (radio.checked = i === shown?.place));
   }
@@ -264,6 +271,7 @@ function render({ model, el }) {
 
   function drawColours() {
     waiting = 0;
+    if (!shown) return; // the first picture is still being read
     const { L, width, height, ab } = shown;
     fill("coloured", merge(L, width, height, ab, size, Number(more.value)));
     const words = `× ${Number(more.value).toFixed(1)}, ${Number(more.value) === 1 ? "as the network says" : Number(more.value) > 1 ? "exaggerated" : "weakened"}`;
@@ -273,6 +281,7 @@ function render({ model, el }) {
   }
 
   function drawStage() {
+    if (!shown) return;
     const { width, height, name } = shown;
     const brush = stage.getContext("2d");
     const at = Math.round((Number(line.value) / 100) * width);
@@ -295,6 +304,7 @@ function render({ model, el }) {
   const actions = {
     own: () => $("input[type=file]").click(),
     save: () =>
+      shown &&
       layer.coloured.toBlob((blob) => {
         const href = URL.createObjectURL(blob);
         Object.assign(document.createElement("a"), { href, download: `${shown.name.replace(/\.\w+$/, "").replace(/\W+/g, "-")}-coloured.png` }).click();
@@ -362,6 +372,7 @@ function render({ model, el }) {
   picked(0, { ab: unpacked(known.ab), y: unpacked(known.y) });
   return () => {
     cancelAnimationFrame(waiting);
+    unheard();
     document.removeEventListener("paste", paste, true);
     stopTheme();
   };

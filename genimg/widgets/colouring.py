@@ -172,8 +172,8 @@ def _same_network(live: str, L: Tensor, said: Answer) -> None:
 
     graph = GRAPHS[choice(live, "live", GRAPHS)]()
     if set(graph.inputs) == {"L"} and graph.inputs["L"].shape == L.shape:
-        ab, y = graph.module(L)
-        if torch.allclose(ab, said.ab, atol=1e-3) and y[0].shape == said.y.shape:
+        ab, y = graph.module(L)  # on a CPU; a GPU's convolutions round
+        if torch.allclose(ab, said.ab, atol=1e-2) and y[0].shape == said.y.shape:
             return
     raise UsageError(f"live {live!r} does not give the colours of this network")
 

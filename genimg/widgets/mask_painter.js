@@ -125,12 +125,11 @@ async function shrunk(file, size, colour) {
   return canvas.toDataURL("image/png");
 }
 
-
 function render({ model, el }) {
   const [get, size] = [(name) => model.get(name), model.get("size")];
   const [height, width] = size;
   const live = get("live"); // in a page the network that searches, in a notebook nothing
-  if (live && !(model.live && typeof WebAssembly === "object")) throw new Error("no network can run in this page");
+  if (live && (!model.live || liveProblem())) throw new Error("no network can run in this page");
   // Radio buttons of two widgets must not share a name, and each widget has a module of its own, so none can count.
   const view = `gwm-${Math.random().toString(36).slice(2)}`;
   const largest = Math.max(4, Math.round(Math.min(height, width) / 2));
@@ -352,10 +351,11 @@ function render({ model, el }) {
     if (request === "fill" ? running() || !get("fills") : !running()) return;
     if (live) {
       stopping = request === "stop";
-      return void (stopping || fillHere(model, url(), mask.slice(), () => stopping));
+      if (!stopping) return void fillHere(model, url(), mask.slice(), () => stopping);
+    } else {
+      model.set("request", request);
+      model.save_changes();
     }
-    model.set("request", request);
-    model.save_changes();
     if (request === "stop") return void ($("[data-out=note]").textContent = "stopping…");
     clearTimeout(unanswered);
     unanswered = setTimeout(() => {

@@ -103,7 +103,7 @@ def notebook(lab, browser):
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     page.locator(".lm-MenuBar-item", has_text="Run").click()
     page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-    page.locator(".jp-OutputArea-output", has_text="idle [] missing: 100").wait_for()  # the last cell's
+    page.locator(".jp-OutputArea-output", has_text="idle [] missing: 100").wait_for(timeout=240_000)  # the last cell's
     yield page
     assert page.complaints == []
     context.close()

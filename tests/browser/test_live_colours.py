@@ -12,6 +12,7 @@ import genimg as gi
 from genimg.data.catalogue import SCENES
 from genimg.live import site
 from genimg.widgets import Colouring
+from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
 ROOT = Path(__file__).parents[2]
@@ -176,6 +177,58 @@ def test_a_picture_is_dropped_or_pasted(show, folder):
     page.mouse.move(0, 0)
     assert not page.evaluate(give, [page.locator("body").element_handle(), "paste", "elsewhere.png", 9])
     assert page.complaints == []
+
+
+# A kernel that answers when it is told to: `asked` holds what it has heard, `answer` says something.
+KERNEL = """async ([source, state]) => {
+    const listeners = new Set();
+    globalThis.asked = [];
+    globalThis.answer = (found) => ((state.answer = found), listeners.forEach((call) => call()));
+    const model = {
+        get: (name) => state[name],
+        set: (name, value) => asked.push(value),
+        save_changes: () => {},
+        send: () => {},
+        on: (_, call) => listeners.add(call),
+        off: (_, call) => listeners.delete(call),
+    };
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    (await import(url)).default.render({ model, el: document.body });
+}"""
+
+
+def test_a_slow_kernel_is_asked_for_the_last_picture(watched, G):
+    pictures = {name: tensor(picture[::4, ::4]) for name, picture in {"cup": coffee(), "camera": camera()}.items()}
+    widget = Colouring(G, pictures | {"astronaut": tensor(astronaut()[::4, ::4])}, SCENES)
+    names = ("size", "classes", "pictures", "names", "first", "live", "asked", "answer")
+    page = watched()
+    page.set_default_timeout(60_000)  # for a busy machine
+    page.clock.install()
+    page.evaluate(KERNEL, [module("colouring"), {name: getattr(widget, name) for name in names}])
+    root = shown(page, "cup")
+
+    def choose(*chosen):
+        page.evaluate(
+            "(chosen) => chosen.forEach((i) => document.querySelectorAll('[data-part=picture]')[i].click())", chosen
+        )
+
+    choose(1, 2)  # the first is still being read when the second is wanted
+    page.wait_for_function("asked.length === 1")
+    choose(1)  # before there is an answer
+    page.wait_for_function("asked.length === 2")
+    choose(2)
+    page.wait_for_function("asked.length === 3")
+    assert len({asked["id"] for asked in page.evaluate("asked")}) == 3
+    widget.asked = page.evaluate("asked[2]")
+    page.evaluate("(found) => answer(found)", widget.answer)
+    shown(page, "astronaut")
+    page.clock.fast_forward(10_000)
+    assert root.get_by_role("status").inner_text().startswith("Coloured.")  # nobody waits for the others
+    choose(1)
+    page.wait_for_function("asked.length === 4")
+    page.clock.fast_forward(10_000)
+    root.get_by_role("status").get_by_text("No answer yet").wait_for()
+    assert root.get_attribute("data-shown") == "astronaut" and page.complaints == []
 
 
 def test_what_is_no_picture_changes_nothing(show, folder, tmp_path):

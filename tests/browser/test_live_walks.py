@@ -100,10 +100,12 @@ def test_the_browser_computes_what_torch_computes(show, way):
             expected = graph.module(*graph.inputs.values())
         expected = expected if isinstance(expected, tuple) else (expected,)
         assert list(found) == list(graph.outputs)
-        for one, other in zip(found.values(), expected, strict=True):
+        for (output, one), other in zip(found.items(), expected, strict=True):
             scale = max(1.0, float(other.abs().max()))
             one = torch.tensor(one["data"]).view(one["dims"])
-            torch.testing.assert_close(one / scale, other / scale, atol=1e-4, rtol=0)
+            # A slope jumps at the kinks of |u| and ReLU, and each processor passes another of them by rounding.
+            within = 1e-2 if output == "slope" else 1e-4
+            torch.testing.assert_close(one / scale, other / scale, atol=within, rtol=0)
     assert page.complaints == page.outside == []
 
 
@@ -132,6 +134,7 @@ def test_a_walk_is_computed_in_the_page(show, shot, walk, way, width, dark):
     root.get_by_role("button").focus()
     page.keyboard.press("Enter")
     wait(page, "run in this page now")
+    page.wait_for_function("(src) => document.querySelector('.gwl img').src !== src", arg=before)
     # The same picture, pixel by pixel but for rounding, and the same score.
     pixels = page.evaluate(
         """async (urls) => Promise.all(urls.map(async (url) => {
@@ -149,10 +152,15 @@ def test_a_walk_is_computed_in_the_page(show, shot, walk, way, width, dark):
     slider.focus()
     page.keyboard.press("ArrowRight")
     root.locator("p", has_text="t = 0.26").wait_for()  # between two of the pictures that were computed before
-    between = image.get_attribute("src")
+    between, line = image.get_attribute("src"), path_of(page)
     root.get_by_role("button", name="other ends").click()
-    page.wait_for_function("(d) => document.querySelector('.gwl svg path[style]').getAttribute('d') !== d", arg=baked)
-    page.wait_for_function("document.querySelector('.gwl svg path[style]').getAttribute('d').split('L').length === 10")
+    page.wait_for_function(
+        """(line) => {
+          const now = document.querySelector(".gwl svg path[style]").getAttribute("d");
+          return now !== line && now.split("L").length === 10;
+        }""",
+        arg=line,
+    )
     assert image.get_attribute("src") not in (before, between)
     root.locator("label", has_text="on the sphere").click()
     root.locator("p", has_text="on the sphere, t = 0.26").wait_for()
