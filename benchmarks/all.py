@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gan_ablation": (),
     "growth": (),
     "past_sampling": ("--threads", "2"),
-    "image_folder": (),
+    "image_folder": ("--pictures", "400", "--rounds", "3"),
     "w1_cost": (),
     "latent_search": (),
     "poisson_edit": (),

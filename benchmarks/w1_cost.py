@@ -25,7 +25,7 @@ from torch import Tensor
 
 import genimg as gi
 
-DUAL_MOST = 400  # the dual has n² constraints
+DUAL_MOST = 200  # the dual has n² constraints
 Way = Callable[[Tensor, Tensor], float]
 
 
@@ -65,7 +65,7 @@ def ways(dim: int, n: int) -> dict[str, Way]:
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--points", type=int, multiple=True, default=(50, 100, 200, 400, 800, 1600), show_default=True)
+@click.option("--points", type=int, multiple=True, default=(50, 100, 200, 400, 800), show_default=True)
 @click.option("--dim", type=int, multiple=True, default=(1, 16), show_default=True, help="Dimension of the points.")
 @click.option("--rounds", type=int, default=3, show_default=True, help="Calls of each way.")
 @click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
