@@ -12,7 +12,7 @@ import genimg as gi
 from genimg import devices, disk, ranks, zoo
 from genimg.data import cache
 
-STEPS, PICTURES, VERSIONS = 120, 400, 60
+STEPS, PICTURES, VERSIONS = 240, 400, 60
 
 
 class Told:
