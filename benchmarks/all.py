@@ -20,6 +20,7 @@ BOOK = HERE.parent / "book" / "records" / "speed"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "gan_step": (),
     "gan_ablation": (),
+    "gan_profile": (),
     "growth": (),
     "past_sampling": ("--threads", "2"),
     "image_folder": ("--pictures", "400", "--rounds", "3"),
@@ -30,7 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "colour_speed": (),
     "start_up": (),
 }
-WITH_ROWS = ("gan_step", "gan_ablation", "growth", "image_folder", "w1_cost", "start_up")
+WITH_ROWS = ("gan_step", "gan_ablation", "gan_profile", "growth", "image_folder", "w1_cost", "start_up")
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})

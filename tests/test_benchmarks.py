@@ -222,6 +222,14 @@ def test_operations_are_counted(empty):
     assert counted.total == 3 * 2 * 3 * 5 * 7
 
 
+def test_the_profile_of_a_step_adds_up_and_finds_the_convolutions(empty):
+    small = ("--width", "8", "--batch", "2", "--threads", "1", "--device", "cpu")
+    _, found = run("gan_profile", "--case", "28", *small)
+    shares = {row["kind"]: row["share"] for row in found["rows"]}
+    assert abs(sum(shares.values()) - 1) < 1e-3 and shares["convolutions"] > 0.1
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
 def test_growth_varies_one_thing_at_a_time(empty):
     _, found = run("growth", "--small", "--rounds", "1", "--threads", "1", "--device", "cpu")
     assert [(row["axis"], row["value"]) for row in found["rows"]] == [
