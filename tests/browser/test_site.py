@@ -39,6 +39,10 @@ def test_a_page_stands_alone(path, watched, shot):
     page, asked = watched(viewport={"width": 1280, "height": 1000}), set()
     page.on("request", lambda request: asked.add(request.url.partition("?")[0]))
     page.goto(path.as_uri(), wait_until="load")
+    # The first page of the site leads on to another one, which has to be there.
+    page.wait_for_function(
+        "document.readyState === 'complete' && !document.querySelector('meta[http-equiv=Refresh i]')"
+    )
     page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
     formulas = page.evaluate(
         """() => ({
