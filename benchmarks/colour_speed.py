@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import torch
+from measure import Way, in_turns
 from PIL import Image
 from skimage import color as peer
 from skimage import data
@@ -35,8 +34,6 @@ import genimg as gi
 from genimg.color import lightness, scale_l, unscale_ab
 from genimg.colorize import files
 from genimg.networks import ChromaGenerator
-
-Way = Callable[[], Any]
 
 
 def all_files(G: ChromaGenerator, folder: Path, out: Path, batch: int) -> None:
@@ -99,19 +96,9 @@ def last(x: Any) -> Tensor:
     return torch.as_tensor(x).movedim(-1, 1)
 
 
-def seconds(way: Way) -> float:
-    """One call."""
-    start = time.perf_counter()
-    way()
-    return time.perf_counter() - start
-
-
 def medians(found: dict[str, Way], rounds: int) -> dict[str, float]:
-    """Seconds per call, the ways taking turns."""
-    times: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(rounds):
-        for name, way in found.items():
-            times[name].append(seconds(way))
+    """Seconds per call, the ways taking turns; every way ends on the CPU, and has been warmed up."""
+    times = in_turns(found, rounds, torch.device("cpu"), warm=0)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 
 import click
 import torch
+from measure import in_turns
 from torch import Tensor, nn
 
 import genimg as gi
@@ -92,13 +93,6 @@ def ways(known: Tensor, width: int, steps: int, seed: int, budget: peers.Budget)
     return found, []
 
 
-def seconds(way: Way, images: Tensor) -> float:
-    """One call; every way ends on the CPU, so nothing is left to wait for."""
-    start = time.perf_counter()
-    way(images)
-    return time.perf_counter() - start
-
-
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--images", type=int, default=256, show_default=True, help="Scored per call.")
 @click.option("--known", type=int, default=10_000, show_default=True, help="Normal images, of those who keep them.")
@@ -122,12 +116,8 @@ def main(images: int, known: int, steps: int, width: int, rounds: int, threads: 
     )
     with gi.seeding.ambient(seed):
         found, missing = ways(reference, width, steps, seed, budget)
-        times: dict[str, list[float]] = {name: [] for name in found}
-        for way in found.values():  # warms up
-            way(x)
-        for _ in range(rounds):
-            for name, way in found.items():
-                times[name].append(seconds(way, x))
+        # Every way ends on the CPU, so nothing is left to wait for.
+        times = in_turns({name: partial(way, x) for name, way in found.items()}, rounds, torch.device("cpu"))
     median = {name: statistics.median(taken) for name, taken in times.items()}
     click.echo(f"{'':16}{'images per s':>14}{'ms per image':>14}{'times one pass':>16}")
     for name, taken in median.items():

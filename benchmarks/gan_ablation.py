@@ -31,8 +31,19 @@ from typing import Any
 
 import click
 import torch
-from gan_step import ADAM, CASES, CRITIC_UPDATES, LAM, Case, ours, same_weights
-from measure import in_turns, keep, ratio, seconds
+from gan_step import (
+    ADAM,
+    CRITIC_UPDATES,
+    LAM,
+    Case,
+    batch_option,
+    case_option,
+    chosen,
+    ours,
+    same_weights,
+    width_option,
+)
+from measure import benchmark, device_option, in_turns, keep, out_option, ratio, rounds_option, seconds, threads_option
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -182,14 +193,14 @@ def operations(case: Case, device: torch.device) -> int:
     return counted.total
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--case", "names", type=click.Choice(list(CASES)), multiple=True, default=("32", "64"), show_default=True)
-@click.option("--width", type=int, help="Of the networks, instead of the case's.")
-@click.option("--batch", type=int, help="Instead of the case's.")
-@click.option("--rounds", type=int, default=5, show_default=True, help="Steps of each way.")
-@click.option("--threads", type=int, help="Of torch on the CPU.  [default: one per core]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@benchmark(__doc__)
+@case_option("32", "64")
+@width_option
+@batch_option
+@rounds_option
+@threads_option
+@device_option
+@out_option
 def main(
     names: tuple[str, ...],
     width: int | None,
@@ -206,11 +217,8 @@ def main(
     click.echo(f"{gi.devices.describe(where)}; gain of each change, median of {rounds} rounds")
     rows: list[dict[str, Any]] = []
     reached: list[dict[str, Any]] = []
-    for name in names:
-        case = CASES[name]
-        case = case._replace(width=width or case.width, batch=batch or case.batch)
-        about = f"{case.size}x{case.size}x{case.channels}, {case.network} {case.width}, batch {case.batch}"
-        click.echo(about)
+    for case in chosen(names, width, batch):
+        click.echo(case.about)
         plain = Changes(bf16=False, channels_last=False)
         same_weights(loop(case, where, plain), ours(case, where, amp=False))
         base, steps_of_base = loop(case, where, Changes()), []
@@ -225,12 +233,12 @@ def main(
                 gain = ratio(times["other"], times["base"]) if inside else ratio(times["base"], times["other"])
                 note = "in" if inside else "not in"
             click.echo(f"  {what:20}{'–' if gain is None else f'{gain:.2f}':>6}   {note}")
-            rows.append({"case": about, "change": what, "gain": gain and round(gain, 3), "note": note})
+            rows.append({"case": case.about, "change": what, "gain": gain and round(gain, 3), "note": note})
         step = statistics.median(steps_of_base)
         rate = operations(case, where) / step
         peaks = {kind: matrix_rate(where, getattr(torch, kind)) for kind in ("bfloat16", "float32")}
         reached.append(
-            {"case": about, "step_seconds": round(step, 4), "gflops": round(rate / 1e9, 1)}
+            {"case": case.about, "step_seconds": round(step, 4), "gflops": round(rate / 1e9, 1)}
             | {f"share_of_{kind}": round(rate / peak, 3) for kind, peak in peaks.items()}
             | {f"matrix_{kind}_gflops": round(peak / 1e9, 1) for kind, peak in peaks.items()}
         )

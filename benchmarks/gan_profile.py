@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 import torch
-from gan_step import CASES, Case, ours
-from measure import keep
+from gan_step import CASES, Case, batch_option, case_option, chosen, ours, width_option
+from measure import benchmark, device_option, keep, out_option, threads_option
 from torch.profiler import ProfilerActivity, profile
 
 import genimg as gi
@@ -65,13 +65,13 @@ def shares(case: Case, device: torch.device) -> dict[str, float]:
     return {name: time / total for name, time in sorted(found.items(), key=lambda pair: -pair[1]) if time}
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--case", "names", type=click.Choice(list(CASES)), multiple=True, default=list(CASES), show_default=True)
-@click.option("--width", type=int, help="Of the networks, instead of the case's.")
-@click.option("--batch", type=int, help="Instead of the case's.")
-@click.option("--threads", type=int, help="Of torch on the CPU.  [default: one per core]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@benchmark(__doc__)
+@case_option(*CASES)
+@width_option
+@batch_option
+@threads_option
+@device_option
+@out_option
 def main(
     names: tuple[str, ...], width: int | None, batch: int | None, threads: int | None, device: str, out: Path | None
 ) -> None:
@@ -79,13 +79,11 @@ def main(
     if threads:
         torch.set_num_threads(threads)
     where, rows = gi.devices.pick(device), []
-    for name in names:
-        case = CASES[name]._replace(width=width or CASES[name].width, batch=batch or CASES[name].batch)
-        about = f"{case.size}x{case.size}x{case.channels}, {case.network} {case.width}, batch {case.batch}"
-        click.echo(f"{about}; {gi.devices.describe(where)}")
+    for case in chosen(names, width, batch):
+        click.echo(f"{case.about}; {gi.devices.describe(where)}")
         for what, share in shares(case, where).items():
             click.echo(f"  {what:42}{share:7.1%}")
-            rows.append({"case": about, "kind": what, "share": round(share, 4)})
+            rows.append({"case": case.about, "kind": what, "share": round(share, 4)})
     keep(out, where, rows=rows)
 
 

@@ -32,7 +32,7 @@ from unittest import mock
 
 import click
 import torch
-from measure import in_turns, keep, ratio
+from measure import benchmark, device_option, in_turns, keep, out_option, ratio, rounds_option, threads_option
 from torch import Tensor, nn
 
 import genimg as gi
@@ -50,6 +50,11 @@ class Case(NamedTuple):
     width: int
     batch: int
     latent: int = 64
+
+    @property
+    def about(self) -> str:
+        """As the tables say it."""
+        return f"{self.size}x{self.size}x{self.channels}, {self.network} {self.width}, batch {self.batch}"
 
     def build(self, device: torch.device) -> tuple[nn.Module, nn.Module]:
         """G and D, always from the same seed."""
@@ -71,6 +76,22 @@ CASES = {
     "64": Case("dcgan", 64, 3, 48, 32),
 }
 Steps = Iterator[Any]
+
+
+def chosen(names: tuple[str, ...], width: int | None, batch: int | None) -> Iterator[Case]:
+    """The cases of these names, with another width or batch where one is asked for."""
+    for name in names:
+        yield CASES[name]._replace(width=width or CASES[name].width, batch=batch or CASES[name].batch)
+
+
+def case_option(*names: str) -> Any:
+    """Which cases; these, if none is asked for."""
+    kind = click.Choice(list(CASES))
+    return click.option("--case", "names", type=kind, multiple=True, default=names, show_default=True)
+
+
+width_option = click.option("--width", type=click.IntRange(1), help="Of the networks, instead of the case's.")
+batch_option = click.option("--batch", type=click.IntRange(1), help="Instead of the case's.")
 
 
 def ours(case: Case, device: torch.device, amp: bool) -> Steps:
@@ -210,15 +231,15 @@ def contenders(case: Case, device: torch.device, peers: Path) -> tuple[dict[str,
     return ready, notes
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--case", "names", type=click.Choice(list(CASES)), multiple=True, default=list(CASES), show_default=True)
-@click.option("--width", type=int, help="Of the networks, instead of the case's.")
-@click.option("--batch", type=int, help="Instead of the case's.")
-@click.option("--rounds", type=int, default=5, show_default=True, help="Steps of each way.")
-@click.option("--threads", type=int, help="Of torch on the CPU.  [default: one per core]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@benchmark(__doc__)
+@case_option(*CASES)
+@width_option
+@batch_option
+@rounds_option
+@threads_option
+@device_option
 @click.option("--peers", type=click.Path(path_type=Path), default=Path("build/peers"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@out_option
 def main(
     names: tuple[str, ...],
     width: int | None,
@@ -235,13 +256,10 @@ def main(
     where = gi.devices.pick(device)
     click.echo(f"{gi.devices.describe(where)}; five critic updates and one of G; median of {rounds} steps")
     rows, notes = [], []
-    for name in names:
-        case = CASES[name]
-        case = case._replace(width=width or case.width, batch=batch or case.batch)
+    for case in chosen(names, width, batch):
         G, D = case.build(where)
         counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in (G, D)]
-        about = f"{case.size}x{case.size}x{case.channels}, {case.network} {case.width}, batch {case.batch}"
-        click.echo(f"{about}; G {counts[0]:.2f} M, D {counts[1]:.2f} M weights")
+        click.echo(f"{case.about}; G {counts[0]:.2f} M, D {counts[1]:.2f} M weights")
         same_weights(ours(case, where, False), tutorial(case, where))
         ready, missing = contenders(case, where, peers)
         times = in_turns({way: lambda steps=steps: next(steps) for way, steps in ready.items()}, rounds, where)
@@ -250,10 +268,12 @@ def main(
         for way, taken in times.items():
             rate, gain = CRITIC_UPDATES * case.batch / statistics.median(taken), ratio(times[best], taken)
             click.echo(f"  {way:16}{rate:10.1f} images/s   {gain:6.2f} times {best}")
-            rows.append({"case": about, "way": way, "images_per_second": round(rate, 2), "times_best": round(gain, 3)})
+            rows.append(
+                {"case": case.about, "way": way, "images_per_second": round(rate, 2), "times_best": round(gain, 3)}
+            )
         for line in missing:
             click.echo(f"  {line}")
-            notes.append(f"{about}: {line}")
+            notes.append(f"{case.about}: {line}")
     keep(out, where, rows=rows, notes=notes, rounds=rounds)
 
 

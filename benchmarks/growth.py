@@ -14,7 +14,7 @@ from typing import Any
 import click
 import torch
 from gan_step import Case, ours
-from measure import Way, in_turns, keep
+from measure import Way, benchmark, device_option, in_turns, keep, out_option, threads_option
 
 import genimg as gi
 
@@ -45,12 +45,12 @@ def draw(states: int, batch: int, device: torch.device) -> Way:
     return lambda: past.sample(batch)
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
+@benchmark(__doc__)
 @click.option("--small", is_flag=True, help="Tiny values, to try the machinery.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="Steps of each case.")
-@click.option("--threads", type=int, help="Of torch on the CPU.  [default: one per core]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Steps of each case.")
+@threads_option
+@device_option
+@out_option
 def main(small: bool, rounds: int, threads: int | None, device: str, out: Path | None) -> None:
     """Measures and prints a table."""
     if threads:

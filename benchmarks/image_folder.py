@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from measure import in_turns, keep, ratio
+from measure import benchmark, in_turns, keep, out_option, ratio, rounds_option
 from PIL import Image
 from skimage import data
 from torch import Tensor
@@ -75,12 +75,12 @@ def one_by_one(folder: Path, size: int) -> Tensor:
     return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--pictures", type=int, default=1000, show_default=True, help="Files.")
-@click.option("--side", type=int, default=256, show_default=True, help="Of the files, in pixels.")
-@click.option("--size", type=int, default=64, show_default=True, help="Of the tensor, in pixels.")
-@click.option("--rounds", type=int, default=5, show_default=True, help="Calls of each way.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@benchmark(__doc__)
+@click.option("--pictures", type=click.IntRange(1), default=1000, show_default=True, help="Files.")
+@click.option("--side", type=click.IntRange(1), default=256, show_default=True, help="Of the files, in pixels.")
+@click.option("--size", type=click.IntRange(1), default=64, show_default=True, help="Of the tensor, in pixels.")
+@rounds_option
+@out_option
 def main(pictures: int, side: int, size: int, rounds: int, out: Path | None) -> None:
     """Measures and prints a table."""
     before = os.environ.get("GENIMG_CACHE")

@@ -17,11 +17,40 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 
 import genimg as gi
+from genimg import disk
 
 Way = Callable[[], Any]
+
+
+class Benchmark(click.Command):
+    """A command whose user is told a mistake in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs it."""
+        try:
+            return super().invoke(ctx)
+        except gi.checks.UsageError as error:
+            raise click.ClickException(str(error)) from None
+
+
+def benchmark(text: str | None) -> Callable[[Callable[..., None]], Benchmark]:
+    """The command of a benchmark, which explains itself by the first paragraph of its module's docstring."""
+    first = (text or "").split("\n\n")[0]
+    return click.command(cls=Benchmark, help=first, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+rounds_option = click.option(
+    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Calls of each way."
+)
+threads_option = click.option("--threads", type=click.IntRange(1), help="Of torch on the CPU.  [default: one per core]")
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+out_option = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the results in this file, for the book."
+)
 
 
 def seconds(way: Way, device: torch.device) -> float:
@@ -80,9 +109,8 @@ def keep(path: Path | None, device: torch.device, **found: Any) -> None:
     if path is None:
         return
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_without_out(sys.argv[1:])])
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"command": command, "machine": machine(device), **found}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    disk.write(path, (text + "\n").encode())
 
 
 def _without_out(words: list[str]) -> list[str]:

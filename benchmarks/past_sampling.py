@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import copy
 import statistics
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 import torch
+from measure import seconds
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -57,17 +58,6 @@ def ways(states: Sequence[nn.Module]) -> dict[str, Way]:
         return torch.cat([states[k](z[i : i + 1]) for i, k in enumerate(which.tolist())])
 
     return {"grouped": grouped, "padded": padded, "gathered": gathered, "one by one": one_by_one}
-
-
-def seconds(way: Way, which: Tensor, z: Tensor) -> float:
-    """One call, waited for."""
-    if z.is_cuda:
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    way(which, z)
-    if z.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,7 +105,7 @@ def main(
                         raise click.ClickException(f"the ways disagree by {worst:.2g}")
                     continue
                 for name in names:
-                    times[name].append(seconds(draw[name], which, z))
+                    times[name].append(seconds(partial(draw[name], which, z), where))
             median = {name: 1000 * statistics.median(times[name]) for name in names}
             ratios = ", ".join(f"{name} {median[name] / median['grouped']:.1f}" for name in names[1:])
             click.echo(f"{count:6} {n:6}" + "".join(f"{median[name]:12.1f}" for name in names) + f"   {ratios}")

@@ -16,13 +16,13 @@ problem at the border of the hole, so the largest difference of its bytes to our
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 import numpy as np
 import torch
+from measure import seconds
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
@@ -75,13 +75,6 @@ def with_bytes(cv2: Any, y: Tensor, g: Tensor, mask: Tensor) -> tuple[Callable[[
     (top, left), (bottom, right) = at.min(0), at.max(0) + 1
     centre = (int(left + right) // 2, int(top + bottom) // 2)
     return lambda: cv2.seamlessClone(source, target, hidden, centre, cv2.NORMAL_CLONE), np.s_[top:bottom, left:right]
-
-
-def milliseconds(call: Callable[[], Any]) -> float:
-    """One call."""
-    start = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - start)
 
 
 def cases(sizes: tuple[int, ...], seed: int) -> list[tuple[str, Tensor]]:
@@ -139,7 +132,7 @@ def main(sizes: tuple[int, ...], rounds: int, threads: int, opencv: bool, seed: 
         times: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(rounds):
             for way in ("ours, first", "ours, again", *names[2:]):  # the first leaves the solver for the other
-                times[way].append(milliseconds(ways[way]))
+                times[way].append(1000 * seconds(ways[way], y.device))
         median = {way: statistics.median(times[way]) for way in names}
         ratios = ", ".join(f"{way} {median[way] / median[names[0]]:.1f}" for way in names[1:])
         click.echo(f"{name:26}" + "".join(f"{median[way]:13.2f}" for way in names) + f"   {ratios}{told}")

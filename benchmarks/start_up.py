@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 import torch
-from measure import keep
+from measure import benchmark, keep, out_option
 from nbclient import NotebookClient
 
 from genimg import execution, notebooks
@@ -64,11 +64,11 @@ def last_run() -> dict[str, float]:
     return {name: entry["seconds"] for name, entry in found.items() if entry["status"] == "ok"}
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
+@benchmark(__doc__)
 @click.option("--chapter", "names", multiple=True, help="Only these.  [default: all]")
 @click.option("--book/--no-book", default=True, show_default=True, help="The chapters of the last `genimg run`, too.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="Starts of each import.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Starts of each import.")
+@out_option
 def main(names: tuple[str, ...], book: bool, rounds: int, out: Path | None) -> None:
     """Measures and prints a table."""
     rows = []

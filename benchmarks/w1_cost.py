@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 import torch
-from measure import keep, seconds
+from measure import benchmark, keep, out_option, seconds
 from torch import Tensor
 
 import genimg as gi
@@ -64,11 +64,13 @@ def ways(dim: int, n: int) -> dict[str, Way]:
     }
 
 
-@click.command(help=(__doc__ or "").split("\n\n")[0], context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--points", type=int, multiple=True, default=(50, 100, 200, 400, 800), show_default=True)
-@click.option("--dim", type=int, multiple=True, default=(1, 16), show_default=True, help="Dimension of the points.")
-@click.option("--rounds", type=int, default=3, show_default=True, help="Calls of each way.")
-@click.option("--out", type=click.Path(path_type=Path), help="Keep the results in this file, for the book.")
+@benchmark(__doc__)
+@click.option("--points", type=click.IntRange(1), multiple=True, default=(50, 100, 200, 400, 800), show_default=True)
+@click.option(
+    "--dim", type=click.IntRange(1), multiple=True, default=(1, 16), show_default=True, help="Dimension of the points."
+)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Calls of each way.")
+@out_option
 def main(points: tuple[int, ...], dim: tuple[int, ...], rounds: int, out: Path | None) -> None:
     """Measures and prints a table."""
     cpu, rows = torch.device("cpu"), []

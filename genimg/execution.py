@@ -23,7 +23,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from genimg import notebooks, records, zoo
+from genimg import disk, notebooks, records, zoo
 from genimg.checks import UsageError
 
 ENVIRONMENT = {
@@ -250,5 +250,5 @@ def update_manifest(out: Path, job: Job, result: Result, device: str) -> Path:
         "sha256": hashlib.sha256(result.notebook.read_bytes()).hexdigest(),
     }
     content["chapters"] = dict(sorted(content["chapters"].items()))
-    notebooks.replace(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    disk.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return path

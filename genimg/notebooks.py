@@ -12,7 +12,6 @@ import base64
 import io
 import itertools
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from genimg import disk
 from genimg.checks import UsageError
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -88,19 +88,8 @@ def read(path: Path) -> NotebookNode:
 
 
 def write(nb: NotebookNode, path: Path) -> None:
-    """The notebook as a file, keys sorted, by `replace`."""
-    replace(path, nbformat.writes(nb).rstrip("\n") + "\n")
-
-
-def replace(path: Path, text: str) -> None:
-    """Writes beside `path`, then renames: whoever reads sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """The notebook as a file, keys sorted, by `disk.write`."""
+    disk.write(path, (nbformat.writes(nb).rstrip("\n") + "\n").encode())
 
 
 def _fill_ids(content: dict[str, Any]) -> None:

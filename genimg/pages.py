@@ -137,7 +137,8 @@ def build(root: Path, site: Path, out: Path) -> Path:
     if code:
         complaints = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
         more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-        first = complaints[0] if complaints else (text.strip().splitlines() or ["no output"])[-1]
+        said = [line for line in text.splitlines() if any(map(str.isalnum, line))]  # not a rule of "="
+        first = (complaints or said[-1:] or ["no output"])[0]
         raise UsageError(f"jupyter-book failed: {first}{more}; all of it is in {log}")
     index = html / "index.html"
     if not index.is_file():

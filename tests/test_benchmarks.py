@@ -193,7 +193,7 @@ def test_every_switch_of_the_ablation_keeps_the_update(empty):
     from dataclasses import replace
 
     module, cpu = benchmark("gan_ablation"), torch.device("cpu")
-    case = module.CASES["28"]._replace(width=8, batch=2)
+    case = benchmark("gan_step").CASES["28"]._replace(width=8, batch=2)
     plain = module.Changes(bf16=False, channels_last=False)
     for name in ("channels_last", "frozen_critic", "one_critic_pass", "fused_optimiser", "tangent_penalty"):
         changed = replace(plain, **{name: not getattr(plain, name)})

@@ -3,12 +3,11 @@
 import base64
 import json
 import re
-import subprocess
 
 import numpy as np
 import pytest
 import torch
-from javascript import NODE
+from javascript import address, printed
 
 import genimg as gi
 from genimg.checks import UsageError
@@ -159,17 +158,9 @@ def test_bins_of_chroma_are_refused():
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.encode()).decode()
-
     def run(expression, **inputs):
         values = "".join(f"const {name} = {json.dumps(value)};" for name, value in inputs.items())
-        code = f'import * as it from "data:text/javascript;base64,{data}"; {values}'
-        code += f"console.log(JSON.stringify({expression}))"
-        done = subprocess.run(
-            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return printed(f'import * as it from "{address(MODULE)}"; {values} console.log(JSON.stringify({expression}))')
 
     return run
 

@@ -1,14 +1,12 @@
 """The widget for walks between two latents."""
 
-import base64
 import json
 import re
-import subprocess
 
 import numpy as np
 import pytest
 import torch
-from javascript import NODE
+from javascript import evaluated
 
 import genimg as gi
 from genimg.checks import UsageError
@@ -100,10 +98,7 @@ def test_live_networks_must_be_those_of_the_pictures():
 class TestModule:
     def run(self, expression):
         assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|https?://", MODULE.removeprefix(SHARED), re.M)
-        data = base64.b64encode(MODULE.encode()).decode()
-        code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
-        done = subprocess.run([NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
+        return evaluated(MODULE, expression)
 
     def test_lines_share_one_scale(self):
         assert self.run("[0, 1, 4, 2].map((value) => it.height(value, 0, 4))") == [0, 0.25, 1, 0.5]

@@ -4,13 +4,13 @@ import asyncio
 import base64
 import json
 import re
-import subprocess
+from functools import partial
 
 import anywidget
 import numpy as np
 import pytest
 import torch
-from javascript import NODE
+from javascript import evaluated
 
 from genimg.checks import UsageError
 from genimg.widgets import MaskPainter
@@ -311,17 +311,7 @@ def test_a_mask_that_is_none(bits):
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.encode()).decode()
-
-    def run(expression):
-        code = f'import * as it from "data:text/javascript;base64,{data}"; console.log(JSON.stringify({expression}))'
-        done = subprocess.run(
-            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return partial(evaluated, MODULE)
 
 
 class TestModule:

@@ -187,8 +187,9 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     (tmp_path / "x").write_text("old")
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("new \ud800", id="a")])
     with pytest.raises(UnicodeEncodeError):
-        notebooks.replace(tmp_path / "x", "new \ud800")
+        notebooks.write(nb, tmp_path / "x")
     assert (tmp_path / "x").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["x"]
 
 

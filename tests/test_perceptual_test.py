@@ -1,16 +1,14 @@
 """The perceptual test's Python side, and the numbers of its module against those of Python."""
 
-import base64
 import json
 import re
-import subprocess
 
 import anywidget
 import numpy as np
 import pytest
 import torch
 import traitlets
-from javascript import NODE
+from javascript import evaluated
 
 from genimg.checks import UsageError
 from genimg.colorize.answers import read_answers
@@ -206,19 +204,11 @@ def test_bad_input(options, message):
 
 class TestModule:
     def run(self, expression):
-        source = base64.b64encode(MODULE.encode()).decode()
-        code = (
-            f'import * as test from "data:text/javascript;base64,{source}"; console.log(JSON.stringify({expression}))'
-        )
-        done = subprocess.run(
-            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return evaluated(MODULE, expression)
 
     def test_results_are_those_of_python(self):
         test = filled()
-        got = self.run(f"test.results(test.decoded({json.dumps(test.key)}), {json.dumps(test.replies)})")
+        got = self.run(f"it.results(it.decoded({json.dumps(test.key)}), {json.dumps(test.replies)})")
         expected = {row.method: row for row in naturalness(test.answers)}
         assert [row["method"] for row in got] == list(PICTURES)  # as given, not as shuffled
         for row in got:
@@ -232,11 +222,11 @@ class TestModule:
                 assert row["between"] == pytest.approx(difference.independent, abs=1e-12)
 
     def test_shares_of_zero_and_one(self):
-        assert self.run("[test.wilson(0, 7)[0], test.wilson(7, 7)[1]]") == [0, 1]
+        assert self.run("[it.wilson(0, 7)[0], it.wilson(7, 7)[1]]") == [0, 1]
 
     def test_without_real_images_nothing_is_compared(self):
         test = PerceptualTest({"a": flat(1.0), "b": flat(2.0)}, seed=0)
-        got = self.run(f"test.results(test.decoded({json.dumps(test.key)}), [[true, 1], [false, 1]])")
+        got = self.run(f"it.results(it.decoded({json.dumps(test.key)}), [[true, 1], [false, 1]])")
         assert [row["difference"] for row in got] == [None, None]
 
     def test_the_file_is_that_of_python_byte_by_byte(self, tmp_path):
@@ -244,7 +234,7 @@ class TestModule:
         test = PerceptualTest({"real": PICTURES["real"], "größer, w/o": PICTURES["ChromaGAN"]}, names=names, seed=1)
         test.replies, test.observer = [(i % 2 == 0, 1.25 * i + 0.01) for i in range(6)], ' "ann", 7b '
         test.save(tmp_path / "python.csv")
-        written = self.run(f"test.csv(test.decoded({json.dumps(test.key)}), {json.dumps(test.replies)}, test_observer)"
+        written = self.run(f"it.csv(it.decoded({json.dumps(test.key)}), {json.dumps(test.replies)}, test_observer)"
                            .replace("test_observer", json.dumps(test.observer)))  # fmt: skip
         assert written.encode() == (tmp_path / "python.csv").read_bytes()
         assert read_answers(tmp_path / "python.csv") == test.answers

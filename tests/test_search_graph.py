@@ -1,15 +1,14 @@
 """The search in the page: its gradient against autograd, its steps and its seam against the package."""
 
-import base64
 import json
-import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from javascript import NODE
+from javascript import evaluated
 from torch import nn
 
 import genimg as gi
@@ -130,18 +129,7 @@ def test_the_start_is_the_best_of_the_pool(seed):
 
 @pytest.fixture(scope="module")
 def node():
-    data = base64.b64encode(MODULE.read_bytes()).decode()
-
-    def run(expression):
-        code = f'import * as it from "data:text/javascript;base64,{data}"; const found = await {expression};'
-        code += "console.log(JSON.stringify(found))"
-        done = subprocess.run(
-            [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+    return partial(evaluated, MODULE.read_text("utf-8"))
 
 
 def listed(x):

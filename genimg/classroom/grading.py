@@ -19,7 +19,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from genimg import execution, notebooks
+from genimg import disk, execution, notebooks
 from genimg.checks import UsageError
 from genimg.classroom.exercises import Exercise, find
 from genimg.classroom.handouts import student as handout
@@ -197,7 +197,7 @@ def write_csv(grades: Sequence[Grade], path: Path) -> None:
         points = sum(row.result == "right" for row in rows)
         spent = round(sum(row.seconds for row in rows), 2)
         table.writerow([_text(name), "", "total", "", points, f"{points} of {len(rows)}", spent, ""])
-    notebooks.replace(path, file.getvalue().encode("utf-8", "backslashreplace").decode())
+    disk.write(path, file.getvalue().encode("utf-8", "backslashreplace"))
 
 
 def _text(cell: str) -> str:

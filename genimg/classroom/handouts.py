@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from genimg import notebooks
+from genimg import disk, notebooks
 from genimg.checks import UsageError
 from genimg.classroom.exercises import Exercise, find, judge_of, typical_mistakes
 from genimg.classroom.markdown import glued, plain
@@ -180,9 +180,10 @@ def write(root: Path, paths: list[Path], out: Path, make: Callable[[Path], Noteb
 
 def beside(root: Path, out: Path) -> None:
     """Copies what the chapters read from their folder into `out`."""
-    for path in (root / "book" / name for name in BESIDE):
-        if path.is_dir():
-            shutil.copytree(path, out / path.name, dirs_exist_ok=True)
-        elif path.is_file():
-            out.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, out / path.name)
+    with disk.told(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for path in (root / "book" / name for name in BESIDE):
+            if path.is_dir():
+                shutil.copytree(path, out / path.name, dirs_exist_ok=True)
+            elif path.is_file():
+                shutil.copy2(path, out / path.name)

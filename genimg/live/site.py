@@ -10,12 +10,12 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from genimg import disk
 from genimg.checks import UsageError
 from genimg.live import GRAPHS, vendor
 from genimg.live.graph import onnx_bytes
@@ -53,10 +53,7 @@ def exported(cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> dict[str, Pat
     found = {name: folder / f"{name}.onnx" for name in names}
     for name, path in found.items():
         if not path.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")  # another process may be filling the same cache
-            part.write_bytes(onnx_bytes(GRAPHS[name]()))
-            part.replace(path)
+            disk.write(path, onnx_bytes(GRAPHS[name]()))  # whole: another process may be filling the same cache
     for stale in cache.iterdir() if cache.is_dir() else ():
         if stale != folder:
             shutil.rmtree(stale, ignore_errors=True)

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
+from genimg import disk
 from genimg.checks import UsageError
 
 LOCK = Path(__file__).with_name("package-lock.json")
@@ -26,7 +27,6 @@ class Locked(NamedTuple):
     """An entry of the lock file."""
 
     version: str
-    resolved: str
     integrity: str
 
 
@@ -34,11 +34,11 @@ def locked(package: str = PACKAGE) -> Locked:
     """What the lock file says of a package.
 
     Example:
-        >>> locked().resolved.rpartition("/")[2] == f"onnxruntime-web-{locked().version}.tgz"
-        True
+        >>> locked().integrity.partition("-")[0]
+        'sha512'
     """
     entry = json.loads(LOCK.read_text(encoding="utf-8"))["packages"][f"node_modules/{package}"]
-    return Locked(entry["version"], entry["resolved"], entry["integrity"])
+    return Locked(entry["version"], entry["integrity"])
 
 
 def runtime(cache: Path) -> dict[str, Path]:
@@ -57,18 +57,15 @@ def runtime(cache: Path) -> dict[str, Path]:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
             parts = {name: tar.extractfile(f"package/{inside}") for name, inside in FILES.items()}
             contents = {name: part.read() for name, part in parts.items() if part}
-        folder.mkdir(parents=True, exist_ok=True)
         for name, path in found.items():
-            part = path.with_suffix(f".{os.getpid()}.part")  # another build may be filling the same cache
-            part.write_bytes(contents[name])
-            part.replace(path)
+            disk.write(path, contents[name])  # whole: another build may be filling the same cache
     return found
 
 
 def _download(entry: Locked) -> bytes:
     settings = {name.lower(): value for name, value in os.environ.items()}  # npm reads them in any case
     registry = settings.get("npm_config_registry") or REGISTRY
-    url = entry.resolved.replace(REGISTRY, registry.rstrip("/"), 1)
+    url = f"{registry.rstrip('/')}/{PACKAGE}/-/{PACKAGE}-{entry.version}.tgz"
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             data = bytes(answer.read())

@@ -111,21 +111,13 @@ export const unpacked = (text) => new Float32Array(Uint8Array.from(atob(text), (
 // ---------------------------------------------------------------- page
 
 const MOST = 1024; // pixels of the longer side: so the page answers at once, and a screen shows no more
-const CSS = `
+const CSS = `${controls("gwc")}
 .gwc { --real:#0072b2; --fake:#e69f00; --bad:#b04a00; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light; container-type: inline-size;
   font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
 .gwc.dark { --real:#56b4e9; --bad:#ff9a57; --on:#0b2230; color-scheme: dark; }
 .gwc * { box-sizing: border-box; } .gwc [hidden] { display: none !important; }
 .gwc .bar, .gwc .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; } .gwc .bar { gap: 8px 12px; margin: 10px 0; font-size: 14px; } .gwc .bar:first-of-type { margin-top: 0; }
-.gwc button, .gwc .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
-  border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
-.gwc button:hover, .gwc .choice:hover span { border-color: currentColor; }
-.gwc .choice { position: relative; display: inline-block; margin: 0; }
-.gwc .choice input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: pointer; }
-.gwc .choice :checked + span { background: var(--real); border-color: var(--real); color: var(--on); }
-.gwc .choice span:has(img) { padding: 3px; line-height: 0; }
 .gwc .choice img { display: block; width: 56px; height: auto; aspect-ratio: 4/3; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; filter: none; }
-.gwc :focus-visible, .gwc .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwc.over { outline: 3px dashed var(--real); border-radius: 6px; }
 .gwc canvas { display: block; width: 100%; height: auto; margin: 0 auto; border-radius: 6px; }
 .gwc .stage { cursor: ew-resize; touch-action: pan-y; user-select: none; -webkit-user-select: none; }

@@ -51,7 +51,7 @@ export function missing(mask) {
 
 // ---------------------------------------------------------------- page
 
-const CSS = `
+const CSS = `${controls("gwm")}
 .gwm { --real:#0072b2; --fake:#e69f00; --bad:#b04a00; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light;
   container-type: inline-size; font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
 .gwm.dark { --real:#56b4e9; --bad:#ff9a57; --on:#0b2230; color-scheme: dark; }
@@ -60,16 +60,8 @@ const CSS = `
 .gwm fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
 .gwm .bar { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin: 0 0 10px; font-size: 14px; }
 .gwm .group { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
-.gwm button, .gwm .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
-  border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
-.gwm button:hover, .gwm .choice:hover span { border-color: currentColor; }
-.gwm .choice { position: relative; display: inline-block; margin: 0; }
-.gwm .choice input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: pointer; }
-.gwm .choice :checked + span { background: var(--real); border-color: var(--real); color: var(--on); }
-.gwm .choice span:has(img) { padding: 3px; line-height: 0; }
 .gwm .choice img { display: block; width: 42px; height: 42px; object-fit: cover; border-radius: 3px; background: none; padding: 0; margin: 0; max-width: none; }
 .gwm .sharp { image-rendering: pixelated; }
-.gwm :focus-visible, .gwm .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
 .gwm .setting:disabled > div { opacity: .5; } .gwm button:disabled, .gwm .setting:disabled * { cursor: default; border-color: var(--line); }
 .gwm .setting:enabled button:disabled, .gwm .go button:disabled { opacity: .5; }
 .gwm .size { display: flex; gap: 8px; align-items: center; margin: 0; }

@@ -18,6 +18,18 @@ function followTheme(element, host) {
 const QUIET = 'data-lm-suppress-shortcuts="true"';
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
+// Buttons, and choices that look like buttons, in the widget whose class is `name`.
+const controls = (name) => `
+.${name} button, .${name} .choice span { display: inline-block; font: inherit; font-size: 14px; line-height: 20px; color: inherit; background: var(--soft); border: 1px solid var(--line);
+  border-radius: 6px; padding: 6px 11px; min-height: 34px; cursor: pointer; margin: 0; }
+.${name} button:hover, .${name} .choice:hover span { border-color: currentColor; }
+.${name} .choice { position: relative; display: inline-block; margin: 0; }
+.${name} .choice input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: pointer; }
+.${name} .choice :checked + span { background: var(--real); border-color: var(--real); color: var(--on); }
+.${name} .choice span:has(img) { padding: 3px; line-height: 0; }
+.${name} :focus-visible, .${name} .choice :focus-visible + span { outline: 3px solid var(--fake); outline-offset: 2px; }
+`;
+
 // Why no network can run in this browser, as a sentence; "" if one can.
 const liveProblem = () => (typeof WebAssembly === "object" ? "" : "WebAssembly is switched off in this browser, so no network can run here.");
 
