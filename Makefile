@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint types layers unit browser site notebooks bench clean
+.PHONY: help book test lint types layers unit browser site notebooks publish bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ site: .venv/.test-installed  ## The built book, page by page, by Chromium withou
 notebooks: .venv/.test-installed  ## Every chapter again, without network, against its stored outputs
 	@test -n "$(CHAPTERS)" || { echo "book/ holds no notebook" >&2; exit 1; }
 	$(ONE_THREAD) PYTHONPATH=tests/offline $(BIN)/pytest --nbval-lax --nbval-current-env -n 2 --dist loadscope $(CHAPTERS)
+
+publish: .venv/.book-installed  ## The pages as branch gh-pages, pushed to origin; REPOSITORY=owner/name where git has no origin
+	$(BIN)/genimg build --repository '$(REPOSITORY)'
+	.ci/publish
 
 bench: .venv/.test-installed  ## Every benchmark, for page 09_speed; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/all.py

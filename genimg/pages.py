@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,16 +21,20 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from genimg import address as addresses
 from genimg import indexing, notebooks, provenance, records
+from genimg.address import Address
 from genimg.checks import UsageError
 from genimg.slimming import slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
+SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+READERS = "_readers"  # the staged folder of notebooks for readers, without what only pages understand
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
 
 
-def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
+def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
     """Everything that Jupyter Book reads, in `site`, which is emptied first.
 
     Of each chapter the notebook in `executed` is taken if it is the same text as the committed one, else the committed
@@ -39,6 +44,7 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
         root: the project folder.
         executed: folder of executed notebooks, from `genimg run`; None takes the committed ones.
         site: the folder to fill.
+        address: where readers find this copy of the book.
 
     Returns:
         One line for each chapter that is shown as committed although `executed` was given.
@@ -71,10 +77,14 @@ def stage(root: Path, executed: Path | None, site: Path) -> list[str]:
             for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
                 cell.metadata["genimg"] = committed.metadata.get("genimg", {})
         _hide_markers(shown)
+        addresses.fill_notebook(shown, address)
+        notebooks.write(shown, site / READERS / path.name)
         indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
-    _fill_times(site / "book", runs)
+    _fill_texts(site / "book", runs, address)
+    config = site / "_config.yml"
+    config.write_text(addresses.fill_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return notes
 
 
@@ -94,8 +104,8 @@ def _runs(executed: Path | None) -> dict[str, Any]:
     return {chapter: entry for chapter, entry in entries.items() if entry["status"] == "ok"}
 
 
-def _fill_times(pages: Path, runs: Mapping[str, Any]) -> None:
-    """Puts the seconds of each chapter's run where the text says `{{seconds:04_wgan}}`.
+def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -> None:
+    """Puts the address and the seconds of each chapter's run, `{{seconds:04_wgan}}`, where the pages ask for them.
 
     A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
     """
@@ -104,7 +114,8 @@ def _fill_times(pages: Path, runs: Mapping[str, Any]) -> None:
         return f"{runs[match[1]]['seconds']:.0f} s" if match[1] in runs else "–"
 
     for page in pages.glob("*.md"):
-        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, page.read_text(encoding="utf-8")), encoding="utf-8")
+        text = addresses.fill_text(page.read_text(encoding="utf-8"), address)
+        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, text), encoding="utf-8")
 
 
 def build(root: Path, site: Path, out: Path) -> Path:
@@ -164,6 +175,54 @@ def add_networks(html: Path, cache: Path) -> list[str]:
     except UsageError as error:
         return [f"no network runs in these pages: {error}"]
     return []
+
+
+def add_downloads(root: Path, site: Path, html: Path) -> list[str]:
+    """What readers take with them: the notebooks, with the records that they read, and the package as a wheel.
+
+    The notebooks replace those that Jupyter Book put behind its download buttons, in `html/_sources/book`.
+
+    Returns:
+        One line if the wheel could not be made.
+    """
+    beside = html / "_sources" / "book"
+    for path in sorted((site / READERS).glob("*.ipynb")):
+        shutil.copy2(path, beside / path.name)
+    for path in (root / "book" / "records", root / "book" / "claims.json"):
+        if path.is_dir():
+            shutil.copytree(path, beside / path.name, dirs_exist_ok=True)
+        elif path.is_file():
+            shutil.copy2(path, beside / path.name)
+    try:
+        wheel(root, html)
+    except UsageError as error:
+        return [f"no wheel lies beside these pages: {error}"]
+    return []
+
+
+def wheel(root: Path, out: Path) -> Path:
+    """The package as a wheel in `out`, built from a copy, so that nothing of an earlier build gets into it.
+
+    Raises:
+        UsageError: if it cannot be built; the message holds pip's last line.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "source", Path(folder) / "wheel"
+        for name in SOURCE:
+            if (root / name).is_dir():
+                shutil.copytree(root / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            elif (root / name).is_file():
+                (source / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, source / name)
+        command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(made)]
+        done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+        found = sorted(made.glob("*.whl"))
+        if done.returncode or not found:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise UsageError(f"pip wheel failed: {said[-1] if said else 'no output'}")
+        for stale in out.glob("genimg_book-*.whl"):
+            stale.unlink()
+        return Path(shutil.copy2(found[0], out))
 
 
 def bundle(html: Path, file: Path) -> Path:

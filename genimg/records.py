@@ -15,14 +15,16 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genimg import disk
+from genimg import __version__, disk
 from genimg.checks import UsageError
+
+_SHARE = "share/genimg-book/"
 
 
 def versions() -> dict[str, str]:
     """Versions of what decides a number: Python, torch, NumPy and this package."""
-    packages = ("torch", "torchvision", "numpy", "genimg")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+    found = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")}
+    return {"python": platform.python_version()} | found | {"genimg": __version__}
 
 
 def commit(folder: str | Path = ".") -> str:
@@ -175,3 +177,30 @@ def scorecard(claims: Sequence[Mapping[str, Any]], records: Mapping[str, Record]
         if name not in asked
     ]
     return rows
+
+
+def lay_out(folder: str | Path = ".") -> list[Path]:
+    """Copies what the chapters read, `records/` and `claims.json`, out of the installed package.
+
+    For a notebook that came alone: the wheel carries the records of the book at its commit. Files that are there stay.
+
+    Returns:
+        The files in `folder`.
+
+    Raises:
+        UsageError: if the package was installed without them.
+    """
+    try:
+        files = importlib.metadata.files("genimg-book") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    carried = [file for file in files if _SHARE in file.as_posix()]
+    if not carried:
+        raise UsageError("this installation carries no records; work in the folder book/ of a clone of the repository")
+    found = []
+    for file in carried:
+        target = Path(folder) / file.as_posix().split(_SHARE)[1]
+        if not target.exists():
+            disk.write(target, Path(str(file.locate())).read_bytes())
+        found.append(target)
+    return found

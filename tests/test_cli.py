@@ -430,11 +430,13 @@ def test_data_fetch_names_what_it_cannot_get():
     assert result.exit_code == 1 and "'no_such_set' is unknown" in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_serve_gives_the_built_book_to_this_machine_and_ends_quietly(tmp_path):
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN], ids=["by itself", "with Ctrl-C ignored"])
+def test_serve_gives_the_built_book_to_this_machine_and_ends_quietly(tmp_path, before):
     (tmp_path / "index.html").write_text("<p>the book</p>")
     program = "from genimg.cli import main; main()"
     command = [sys.executable, "-u", "-c", program, "serve", "--port", "0", "--no-browser", "--site", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, preexec_fn=lambda: signal.signal(signal.SIGINT, before)) as process:
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
         assert b"the book" in urllib.request.urlopen(address, timeout=20).read()

@@ -477,7 +477,7 @@ def test_without_pyav_videos_are_named_with_the_remedy_and_pictures_done(model, 
     result = genimg("colorize", model, tmp_path / "in", "--out", tmp_path / "out")
     assert result.exit_code == 0 and below(tmp_path / "out") == ["a-coloured.png"]
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("  ") and "film.mp4: " in line]
-    assert line.endswith("pip install 'genimg[video]'")
+    assert line.endswith("pip install 'genimg-book[video]'")
 
 
 @pytest.mark.parametrize("batch", [1, 2, 16])

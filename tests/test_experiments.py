@@ -190,7 +190,7 @@ def test_inpainting_table_says_what_it_lacks(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="train faces"):
         EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, tmp_path)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UsageError, match="genimg\\[peers\\]"):
+    with pytest.raises(UsageError, match="genimg-book\\[peers\\]"):
         EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, tmp_path)
 
 

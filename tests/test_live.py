@@ -121,7 +121,7 @@ def test_pages_are_built_without_onnx(registry, tmp_path, monkeypatch):
 
     monkeypatch.setattr(site.metadata, "version", version)
     (line,) = pages.add_networks(tmp_path / "html", tmp_path / "cache")
-    assert line == "no network runs in these pages: they need onnx: pip install 'genimg[live]'"
+    assert line == "no network runs in these pages: they need onnx: pip install 'genimg-book[live]'"
 
 
 def test_the_folder_beside_the_pages(registry, tmp_path, monkeypatch):

@@ -7,24 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from genimg import notebooks
+from genimg import address, notebooks
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
-BOOTSTRAP = """import importlib.util
-if importlib.util.find_spec("genimg") is None:
-    !git clone -q --depth 1 {repository} genimg-repository
-    !cp -r genimg-repository/book/records genimg-repository/book/claims.json .
-    %pip install -q ./genimg-repository"""
 HEAVY = ("matplotlib", "torchvision", "ipywidgets", "anywidget")
 
 
 def every_chapter(test):
     return pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in CHAPTERS])(test)
-
-
-def repository():
-    return re.search(r'^Repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)[1]
 
 
 # The package.
@@ -60,18 +51,27 @@ def test_every_module_is_reachable_from_the_package():
         path.stem for path in (ROOT / "genimg").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     behind_the_commands = {
-        "__init__", "__main__", "classroom", "cli", "console", "execution", "indexing", "notebooks", "pages",
+        "__init__", "__main__", "address", "classroom", "cli", "console", "execution", "indexing", "notebooks", "pages",
         "printing", "provenance", "reruns", "slimming", "weights",
     }  # fmt: skip
     assert found - behind_the_commands <= set(dir(genimg))
 
 
-def test_the_repository_is_named_in_one_place():
-    assert re.search(r"^  url: (.+)$", (ROOT / "_config.yml").read_text(), flags=re.MULTILINE)[1] == repository()
-    owner = repository().removeprefix("https://github.com/")
-    for path in CHAPTERS:
-        named = set(re.findall(r"github\.com/([\w-]+/genimg)\b", path.read_text()))
-        assert named <= {owner}, path.name
+def test_no_file_leads_to_somebody_elses_account():
+    listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z"], text=True).split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).suffix in (".safetensors", ".png", ".jpg") or not (ROOT / name).is_file():
+            continue
+        found = re.findall(r"github\.com[/:][\w.-]+/genimg[\w-]*", (ROOT / name).read_text("utf-8"))
+        assert not found, (name, found)
+
+
+def test_the_licences_and_the_citation_name_the_same_version_and_holder():
+    import genimg
+
+    assert f"version: {genimg.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    for name in ("LICENSE", "LICENSE-TEXT", "CITATION.cff", "pyproject.toml"):
+        assert "the genimg authors" in (ROOT / name).read_text(), name
 
 
 # The book.
@@ -88,7 +88,7 @@ def test_a_chapter_starts_with_bootstrap_and_parameters(path):
     nb = notebooks.read(path)
     first, second, third = notebooks.code_cells(nb)[:3]
     assert nb.cells[0].cell_type == "markdown" and nb.cells[0].source.startswith("# ")
-    assert first.source == BOOTSTRAP.format(repository=repository()) and notebooks.tags(first) == ["remove-cell"]
+    assert first.source == address.setup_cell(None) and notebooks.tags(first) == ["remove-cell"]
     assert second is notebooks.parameters_cell(nb) and set(notebooks.tags(second)) == {"parameters", "hide-input"}
     assert notebooks.parameters(second.source) == {"profile": "quick", "seed": 0, "device": "auto"}
     assert "genimg.seeding.deterministic(seed)" in third.source or "gi.seeding.deterministic(seed)" in third.source

@@ -80,7 +80,8 @@ def test_staging_brings_everything_else_and_no_left_overs(book):
     pages.stage(book, None, site)
     found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
     text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
-    assert found == ["_config.yml", "_toc.yml", *text, "genindex.md"]
+    readers = ["_readers/01_a.ipynb", "_readers/02_b.ipynb"]
+    assert found == ["_config.yml", *readers, "_toc.yml", *text, "genindex.md"]
 
 
 def test_times_come_from_the_manifest_of_the_run(book):

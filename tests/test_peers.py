@@ -73,7 +73,7 @@ def test_without_pyod_one_line_says_what_to_install(images, monkeypatch):
 
     monkeypatch.setattr(peers.importlib, "import_module", none)
     for call in (peers.version, lambda: peers.scores("vae", images[0], images[1], 0, SMALL)):
-        with pytest.raises(UsageError, match=r"pip install 'genimg\[peers\]'") as error:
+        with pytest.raises(UsageError, match=r"pip install 'genimg-book\[peers\]'") as error:
             call()
         assert "\n" not in str(error.value)
 

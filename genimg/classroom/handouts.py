@@ -78,7 +78,7 @@ def _clear_solutions():  # type: ignore[no-untyped-def]  # nbgrader has no types
     try:
         from nbgrader.preprocessors import ClearSolutions
     except ImportError as missing:
-        raise UsageError(f"notebooks for a class need {missing.name}: pip install 'genimg[class]'") from None
+        raise UsageError(f"notebooks for a class need {missing.name}: pip install 'genimg-book[class]'") from None
     # The marks alone say what to cut; nbgrader's own metadata would be for its database.
     return ClearSolutions(enforce_metadata=False)
 

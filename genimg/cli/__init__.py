@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from genimg import __version__
 from genimg.cli.base import Commands, debug_option, help_without_command
 from genimg.cli.book import build, run, score, serve
 from genimg.cli.classroom import classroom
@@ -16,7 +17,7 @@ from genimg.cli.weights import zoo
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="genimg")
+@click.version_option(__version__, prog_name="genimg")
 @debug_option
 @click.pass_context
 def main(ctx: click.Context) -> None:

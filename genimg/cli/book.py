@@ -82,6 +82,9 @@ def _literal(text: str) -> Any:
         return text
 
 
+ADDRESSLESS = "address: none (git has no origin on GitHub), so no button opens Colab; --repository owner/name sets one"
+
+
 @click.command()
 @click.option(
     "--notebooks",
@@ -90,25 +93,36 @@ def _literal(text: str) -> Any:
     help="Folder of executed notebooks.  [default: build/book, else the committed ones]",
 )
 @click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
+@click.option(
+    "--repository",
+    envvar="REPOSITORY",
+    default="",
+    metavar="OWNER/NAME",
+    help="GitHub repository where readers find this copy.  [default: git's remote origin]",
+)
 @click.option("--pdf", is_flag=True, help="Print the book too, as one PDF; needs Chromium.")
 @debug_option
-def build(executed: Path | None, out: Path | None, pdf: bool) -> None:
+def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -> None:
     """Build the pages from executed notebooks with Jupyter Book, and one zip of them; every warning is an error.
 
     \b
     Example:
       genimg run && genimg build --pdf
     """
-    from genimg import notebooks, pages, printing
+    from genimg import address, notebooks, pages, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
-    for note in pages.stage(root, executed, root / "build" / "site"):
+    site, found = root / "build" / "site", address.find(root, repository)
+    for note in pages.stage(root, executed, site, found):
         click.echo(note)
-    index = pages.build(root, root / "build" / "site", (out or root).resolve())
+    index = pages.build(root, site, (out or root).resolve())
+    for note in pages.add_downloads(root, site, index.parent):
+        click.echo(note)
     for note in pages.add_networks(index.parent, root / "build"):
         click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
+    click.echo(f"address: {found.url} {found.commit[:12]}".rstrip() if found else ADDRESSLESS)
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
     click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")
     if pdf:
@@ -130,6 +144,7 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
     Example:
       genimg serve --port 0
     """
+    import signal
     import webbrowser
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -148,6 +163,7 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(site)))
     except OSError as error:
         raise UsageError(f"port {port} cannot be used ({error.strerror}); give another one with --port") from None
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored
     with server:
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         click.echo(f"{address} until Ctrl-C")

@@ -23,9 +23,9 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
 
     MODEL is a colouring network: a name of `genimg zoo list`, or a weights file beside its manifest. Files of a folder
     keep their place below OUT. Pictures become PNG of 8 bits a channel, with their transparency; a 16-bit grey one is
-    read with all its bits. Videos become MP4 (H.264) with their frame rate, size and sound, and need PyAV (pip install
-    'genimg[video]'). Originals stay as they are, results of an earlier call are replaced; files that cannot be used are
-    named at the end, and the exit code is 1 if nothing was coloured.
+    read with all its bits. Videos become MP4 (H.264) with their frame rate, size and sound, and need PyAV: pip install
+    'genimg-book[video]'. Originals stay as they are, results of an earlier call are replaced; files that cannot be
+    used are named at the end, and the exit code is 1 if nothing was coloured.
 
     \b
     Example:

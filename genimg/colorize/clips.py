@@ -1,4 +1,4 @@
-"""Video files as frames in memory, and frames as a video file, by PyAV: pip install 'genimg[video]'.
+"""Video files as frames in memory, and frames as a video file, by PyAV: pip install 'genimg-book[video]'.
 
 Book: 06_chromagan.
 """
@@ -162,5 +162,5 @@ def _av() -> Any:
     try:
         import av
     except ImportError:
-        raise UsageError("videos need PyAV, which is not installed: pip install 'genimg[video]'") from None
+        raise UsageError("videos need PyAV, which is not installed: pip install 'genimg-book[video]'") from None
     return av

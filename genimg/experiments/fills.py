@@ -1,6 +1,6 @@
 """Ways to fill a hole that need no generator: what a user would pick instead of a search in a latent space.
 
-OpenCV is an optional extra: pip install 'genimg[peers]'.
+OpenCV is an optional extra: pip install 'genimg-book[peers]'.
 
 Source: Telea, An image inpainting technique based on the fast marching method, 2004; Bertalmio, Bertozzi and Sapiro,
 Navier-Stokes, fluid dynamics, and image and video inpainting, 2001; Damelin and Hoang, On surface completion and image
@@ -39,7 +39,7 @@ def opencv() -> Any:
     try:
         return importlib.import_module("cv2")
     except ImportError:
-        raise UsageError("OpenCV is not installed; it comes with: pip install 'genimg[peers]'") from None
+        raise UsageError("OpenCV is not installed; it comes with: pip install 'genimg-book[peers]'") from None
 
 
 def fill(name: str, y: Tensor, mask: Tensor, mean_image: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ itself, as is its default. PyOD's defaults stay unless they are made for tables 
 `SETTINGS` and `Budget`, and `deviations` puts it into words. Nothing here has seen an anomaly: the constants were set
 by what a network needs to take in an image, and by the time that two cores have.
 
-PyOD is an optional extra: pip install 'genimg[peers]'.
+PyOD is an optional extra: pip install 'genimg-book[peers]'.
 
 Source: PyOD 3.6 (Zhao, Nasrullah and Li 2019), read for this project; the methods' papers are named in `METHODS`.
 Book: 05_history_ad.
@@ -189,7 +189,7 @@ def _kind(name: str) -> Any:
         return getattr(importlib.import_module(f"pyod.models.{module}"), kind)
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the peers are PyOD's, and {error.name} is not installed: pip install 'genimg[peers]'"
+            f"the peers are PyOD's, and {error.name} is not installed: pip install 'genimg-book[peers]'"
         ) from None
 
 

@@ -51,7 +51,7 @@ def onnx_bytes(graph: Graph) -> bytes:
         import onnx
         import onnxscript  # noqa: F401  # what torch.onnx works with
     except ImportError:
-        raise UsageError("models for the pages need onnx and onnxscript: pip install 'genimg[live]'") from None
+        raise UsageError("models for the pages need onnx and onnxscript: pip install 'genimg-book[live]'") from None
     module = graph.module.eval()
     program = torch.onnx.export(
         module,

@@ -83,5 +83,5 @@ def _made_from() -> str:
         try:
             digest.update(f"{package} {metadata.version(package)}".encode())
         except metadata.PackageNotFoundError:
-            raise UsageError(f"they need {package}: pip install 'genimg[live]'") from None
+            raise UsageError(f"they need {package}: pip install 'genimg-book[live]'") from None
     return digest.hexdigest()[:16]
