@@ -14,8 +14,8 @@ import numpy.typing as npt
 from genimg.checks import UsageError
 from genimg.data.raw import Pictures
 
-ENDINGS = (".jpg", ".jpeg", ".png")
-OTHER_ENDINGS = (".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".ppm", ".pgm")
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
+OTHER_ENDINGS = (".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm")
 UNLABELLED = "all"
 SPLITS = ("train", "test", "val", "valid", "validation")
 Labels = npt.NDArray[np.int64]
