@@ -6,6 +6,7 @@ Book: 04_wgan (checkpoints).
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from genimg import ranks
 from genimg.checks import UsageError
@@ -65,6 +67,38 @@ def _write(path: Path, data: bytes) -> None:
         except BaseException:
             Path(beside).unlink(missing_ok=True)
             raise
+
+
+def read_json(path: str | Path, remedy: str) -> Any:
+    """What a JSON file holds.
+
+    Args:
+        path: the file.
+        remedy: what to do if it cannot be read, in a few words.
+
+    Raises:
+        UsageError: if it is missing, no UTF-8, no JSON, or nested too deeply; one line that names it.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     read_json(write(Path(folder) / "a.json", b"{"), "make it again")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        genimg.checks.UsageError: .../a.json is not JSON (line 1: Expecting property name ...); make it again
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist; {remedy}") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path} is not JSON (line {error.lineno}: {error.msg}); {remedy}") from None
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"{path} is not JSON ({' '.join(str(error).split())[:100]}); {remedy}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ Book: every page, through `genimg build`.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from genimg import indexing, notebooks, provenance, records
+from genimg import disk, indexing, notebooks, provenance, records
 from genimg.checks import UsageError
 from genimg.slimming import slim
 
@@ -90,8 +89,15 @@ def _runs(executed: Path | None) -> dict[str, Any]:
     manifest = executed / "manifest.json" if executed else None
     if not manifest or not manifest.is_file():
         return {}
-    entries = json.loads(manifest.read_text(encoding="utf-8"))["chapters"]
-    return {chapter: entry for chapter, entry in entries.items() if entry["status"] == "ok"}
+    remedy = "remove it, and run the chapters again"
+    content = disk.read_json(manifest, remedy)
+    entries = content.get("chapters") if isinstance(content, dict) else None
+    whole = isinstance(entries, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("seconds"), int | float) for entry in entries.values()
+    )
+    if not entries or not whole:
+        raise UsageError(f"{manifest} is no manifest of a run; {remedy}")
+    return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
 
 
 def _fill_times(pages: Path, runs: Mapping[str, Any]) -> None:

@@ -63,7 +63,12 @@ def tensorise(raw: Arrays | Pictures, label: str, size: int | None) -> Bytes:
     """
     text = f"{label}-{size or 'native'}"
     if isinstance(raw, Pictures):
-        return cache.remembered(text, f"{raw.content()}\n{size}", lambda allocate: _develop(raw, label, size, allocate))
+        return cache.remembered(
+            text,
+            f"{raw.content()}\n{size}",
+            lambda allocate: _develop(raw, label, size, allocate),
+            lambda shape: shape[0] == len(raw.files) and shape[1] in (1, 3) and size in (None, shape[2]),
+        )
     if size is None and not raw.slow:
         return raw.read()
 
