@@ -10,6 +10,8 @@ import json
 import os
 import socket
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -25,6 +27,7 @@ except ImportError:  # Windows: two runs in one folder go unnoticed there
     fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
+DAY = 86_400.0  # seconds
 REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -99,6 +102,36 @@ def read_json(path: str | Path, remedy: str) -> Any:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def beside(target: Path) -> Path:
+    """A hidden name beside a file that is written; what a killed process left under such names is removed.
+
+    Example:
+        >>> beside(Path("a.png")).name.endswith(PART)
+        True
+    """
+    sweep(target.parent)
+    return target.with_name(f".genimg-{os.getpid()}-{uuid.uuid4().hex}{PART}")
+
+
+def sweep(folder: Path) -> None:
+    """Removes the parts of processes that are gone, or that nobody has touched for a day."""
+    for part in folder.glob(f".genimg-*{PART}"):
+        owner = part.name.split("-")[1]
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > DAY or (owner.isdecimal() and not _alive(int(owner))):
+                part.unlink()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
 
 
 @contextmanager

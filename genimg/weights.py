@@ -43,7 +43,7 @@ def digest(tensors: Mapping[str, Tensor], about: str) -> str:
     for name in sorted(tensors):
         value = tensors[name].contiguous()
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        found.update(value.reshape(-1).view(torch.uint8).numpy())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import IO, NamedTuple
 
 import torch
 
+from genimg import disk
 from genimg.anomaly.detector import Detector
 from genimg.checks import UsageError, at_least
 from genimg.data.stream import Decoded, printable, stream
@@ -94,7 +94,7 @@ def writing_csv(
             raise UsageError(f"{target} is no regular file; name another, or leave it out to print the table")
         if any(path.exists() and path.samefile(target) for path in originals):
             raise UsageError(f"{target} is one of the files that are read; name another for the table")
-    beside, written = target.with_name(f".genimg-{uuid.uuid4().hex}.part"), 0
+    beside, written = disk.beside(target), 0
     try:
         with beside.open("x", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")

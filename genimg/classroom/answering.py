@@ -33,7 +33,6 @@ class _Unasked:
 
 
 class _Checks(types.ModuleType):
-    __path__: Sequence[str] = ()
     __all__: Sequence[str] = ()
 
     def __getattr__(self, name: str) -> Any:
@@ -47,8 +46,9 @@ def without_checks() -> None:
     import genimg
 
     stand_in = _Checks("genimg.check")
+    stand_in.__path__ = []
     sys.modules["genimg.check"] = stand_in
-    genimg.check = stand_in  # type: ignore[attr-defined]
+    genimg.check = stand_in
 
 
 def shell() -> Any:
@@ -85,7 +85,7 @@ def shell() -> Any:
 
     shell = Blind.instance()
     for name in ("pip", "conda", "mamba", "uv", "micromamba"):
-        shell.register_magic_function(lambda line: None, magic_name=name)
+        shell.magics_manager.magics["line"][name] = lambda line: None
     return shell
 
 
@@ -100,8 +100,7 @@ def run(shell: Any, source: str) -> BaseException | None:
             sys.modules["matplotlib.pyplot"].close("all")
         except Exception as error:
             return error
-    error: BaseException | None = result.error_before_exec or result.error_in_exec
-    return error
+    return result.error_before_exec or result.error_in_exec
 
 
 def told(error: BaseException) -> str:
@@ -157,10 +156,10 @@ class Answers:
         if do == "gradient":
             given = unpack(message["given"], blob, self._thing)
             thing = self.things[message["id"]]
-            found = torch.autograd.grad(
+            slopes = torch.autograd.grad(
                 thing, self.leaves[message["id"]], given.to(thing.dtype), allow_unused=True, retain_graph=True
             )
-            return {"value": [pack(each, out, self._keep) for each in found]}
+            return {"value": [pack(each, out, self._keep) for each in slopes]}
         leaves: list[Tensor] = []
 
         def grown(plain: Tensor, number: int) -> Tensor:

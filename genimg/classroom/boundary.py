@@ -69,11 +69,11 @@ def wall(book: Path | None, hidden: Iterable[Path] = ()) -> list[str]:
             words += ["--symlink", str(place.readlink()), str(place)]
         elif place.is_dir():
             words += ["--ro-bind", str(place), str(place)]
-    for name in _SETTINGS:
-        words += ["--ro-bind-try", name, name]
+    for setting in _SETTINGS:
+        words += ["--ro-bind-try", setting, setting]
     words += ["--proc", "/proc", "--dev", "/dev"]
-    for place, size in disks().items():
-        words += ["--size", str(size), "--tmpfs", place]
+    for disk, size in disks().items():
+        words += ["--size", str(size), "--tmpfs", disk]
     read = _read()
     for path in read:
         words += ["--ro-bind", str(path), str(path)]

@@ -132,8 +132,8 @@ def grade(
         note(line)
     paths = {path.stem: path for path in notebooks.chapters(root)}
     handed_in: dict[str, dict[str, Sheet]] = {}
-    for name, theirs in found.items():
-        handed_in[name], passed = by_chapter(theirs, list(paths))
+    for name, notebooks_of in found.items():
+        handed_in[name], passed = by_chapter(notebooks_of, list(paths))
         for line in passed:
             note(f"{shown(name)}: {line}")
     rows: list[Grade] = []

@@ -118,10 +118,10 @@ class Answer:
     def _read(self, told: Any, blob: bytes, leaves: tuple[Tensor, ...]) -> Any:
         def thing(number: int, kind: str, calls: bool) -> Far:
             name = kind if kind.isidentifier() else "thing"
-            return type(name, (FarFunction if calls else Far,), {})(self, number)  # type: ignore[no-any-return]
+            return type(name, (FarFunction if calls else Far,), {})(self, number)
 
         def grown(plain: Tensor, number: int) -> Tensor:
-            return _Grown.apply(self, number, plain, *leaves) if leaves else plain  # type: ignore[no-untyped-call,no-any-return]
+            return _Grown.apply(self, number, plain, *leaves) if leaves else plain
 
         try:
             return unpack(told, blob, thing, grown)

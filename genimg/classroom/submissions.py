@@ -358,9 +358,10 @@ def _matched(cells: Sequence[Cell], ours: Mapping[str, NotebookNode]) -> list[st
     taken: set[str] = set()
     names: list[str | None] = []
     for cell in cells:
-        same = cell.name in ours and cell.name not in taken and ours[cell.name].cell_type == cell.kind
-        names.append(cell.name if same else None)
-        taken |= {cell.name} if same and cell.name else set()
+        name = cell.name or ""
+        same = name in ours and name not in taken and ours[name].cell_type == cell.kind
+        names.append(name if same else None)
+        taken |= {name} if same else set()
     texts = {(cell.cell_type, cell.source.strip()): name for name, cell in ours.items() if name not in taken}
     for place, cell in enumerate(cells):
         if names[place] is None:

@@ -10,7 +10,6 @@ Book: 06_chromagan.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from genimg import disk
 from genimg.checks import UsageError
 from genimg.color import lightness
 from genimg.colorize.inference import strips
@@ -109,7 +109,7 @@ def beside(target: Path) -> Iterator[Path]:
     Raises:
         UsageError: what the system says of either, also from within the block.
     """
-    part = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
+    part = disk.beside(target)
     try:
         yield part
         os.replace(part, target)

@@ -161,7 +161,8 @@ def _deep(picture: Image.Image, mode: str, kind: str | None, tags: dict[int, obj
 
 
 def _first(value: object) -> int:
-    return int(value[0] if isinstance(value, tuple) else value)  # type: ignore[call-overload,no-any-return]
+    first = value[0] if isinstance(value, tuple) else value
+    return int(first) if isinstance(first, int | float) else 0
 
 
 # The first bytes of a file, and what it then is.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from genimg import disk
 from genimg.checks import UsageError, at_least, choice
 from genimg.data.pictures import open_file
 from genimg.data.raw import WHITE, as_picture, fit, planes
@@ -221,7 +221,7 @@ def _read(path: Path, mask: Tensor, size: int, channels: int) -> _Ready | Unusab
 def _write(image: Tensor, target: Path) -> None:
     """A PNG, written beside and renamed."""
     array = ((image.cpu() + 1) * 127.5).round().clamp(0, 255).numpy().astype(np.uint8)
-    beside = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
+    beside = disk.beside(target)
     try:
         picture: Image.Image = as_picture(array)
         picture.save(beside, "PNG")
