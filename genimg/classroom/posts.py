@@ -22,7 +22,7 @@ from genimg.classroom import boundary
 from genimg.classroom.handouts import beside
 from genimg.classroom.wire import Closed, Late, Line, Nonsense, unpack
 
-_LINKS = "import os\nfor _n in os.listdir('{0}'): os.symlink('{0}/' + _n, _n)\ndel _n, os"
+_LINKS = "[__import__('os').symlink('{0}/' + name, name) for name in __import__('os').listdir('{0}')]"
 PATIENCE = 30.0
 """Seconds in which a station that has nothing to do answers."""
 
