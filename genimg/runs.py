@@ -137,7 +137,7 @@ class Run:
                 optimiser.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
             for name, rng in self.rngs.items():
                 rng.set_state(tensors[f"{name}/rng"])
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise UsageError(f"{path} belongs to another run ({reason}); give another folder") from None
         if step > most > 0:

@@ -76,7 +76,10 @@ def build(architecture: str, arguments: Mapping[str, Any], path: Path, parts: Se
     Raises:
         UsageError: an architecture or arguments that there are not, or a file with tensors of other shapes.
     """
-    make = ARCHITECTURES[choice(str(architecture), "architecture", ARCHITECTURES)]
+    try:
+        make = ARCHITECTURES[choice(str(architecture), "architecture", ARCHITECTURES)]
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     found = weights.shapes(path)
     try:
         if any(isinstance(value, int) and value > LARGEST for value in arguments.values()):
