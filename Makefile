@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHAPTERS := $(wildcard book/*.ipynb)
 
+# Today's versions, where they were tried: constraints.txt is of Python 3.11. CONSTRAINTS= leaves them out.
+CONSTRAINTS ?= $(if $(filter 3.11,$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')),-c constraints.txt)
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two chapters run at once in the tests, each with one thread; sums then have the same last digit in every run.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
@@ -57,11 +60,11 @@ clean:  ## Remove everything that was built, .venv included
 
 # A stamp per set of packages: a second run installs nothing.
 .venv/.book-installed: pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install -q -e '.[book]'
+	$(BIN)/pip install -q $(CONSTRAINTS) -e '.[book]'
 	@touch $@
 
 .venv/.test-installed: pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install -q -e '.[book,test]'
+	$(BIN)/pip install -q $(CONSTRAINTS) -e '.[book,test]'
 	@touch .venv/.book-installed $@
 
 .venv/bin/pip:

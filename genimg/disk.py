@@ -6,13 +6,17 @@ Book: 04_wgan (checkpoints).
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from genimg import ranks
 from genimg.checks import UsageError
@@ -23,6 +27,7 @@ except ImportError:  # Windows: two runs in one folder go unnoticed there
     fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
+DAY = 86_400.0  # seconds
 REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -65,6 +70,68 @@ def _write(path: Path, data: bytes) -> None:
         except BaseException:
             Path(beside).unlink(missing_ok=True)
             raise
+
+
+def read_json(path: str | Path, remedy: str) -> Any:
+    """What a JSON file holds.
+
+    Args:
+        path: the file.
+        remedy: what to do if it cannot be read, in a few words.
+
+    Raises:
+        UsageError: if it is missing, no UTF-8, no JSON, or nested too deeply; one line that names it.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     read_json(write(Path(folder) / "a.json", b"{"), "make it again")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        genimg.checks.UsageError: .../a.json is not JSON (line 1: Expecting property name ...); make it again
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist; {remedy}") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path} is not JSON (line {error.lineno}: {error.msg}); {remedy}") from None
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UsageError(f"{path} is not JSON ({' '.join(str(error).split())[:100]}); {remedy}") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def beside(target: Path) -> Path:
+    """A hidden name beside a file that is written; what a killed process left under such names is removed.
+
+    Example:
+        >>> beside(Path("a.png")).name.endswith(PART)
+        True
+    """
+    sweep(target.parent)
+    return target.with_name(f".genimg-{os.getpid()}-{uuid.uuid4().hex}{PART}")
+
+
+def sweep(folder: Path) -> None:
+    """Removes the parts of processes that are gone, or that nobody has touched for a day."""
+    for part in folder.glob(f".genimg-*{PART}"):
+        owner = part.name.split("-")[1]
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > DAY or (owner.isdecimal() and not _alive(int(owner))):
+                part.unlink()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
 
 
 @contextmanager

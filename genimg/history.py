@@ -154,7 +154,10 @@ class History:
         if about.get("kind") != "genimg history":
             raise UsageError(f"{path} holds {about.get('kind', 'no genimg data')!r}, not a history")
         found = cls()
-        found.times = [int(t) for t in about["times"]]
+        times = about.get("times")
+        if not isinstance(times, list) or not all(type(t) is int for t in times):
+            raise UsageError(f"{path} does not say the times of its states; make it again")
+        found.times = list(times)
         for kind, states in (("G", found.generators), ("D", found.critics)):
             for time in found.times:
                 prefix = f"{kind}/{time}/"
@@ -175,6 +178,8 @@ def load_folder(folder: str | Path, until: int) -> History:
     """
     found = History()
     for path in sorted(Path(folder).glob("*.safetensors")):
+        if not path.stem.isdecimal():
+            raise UsageError(f"{path} is no snapshot: its name is no step; move it away")
         if int(path.stem) > until:
             path.unlink(missing_ok=True)  # another rank may have been faster
             continue

@@ -8,21 +8,21 @@ Book: every page, through `genimg build`.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
 from genimg import address as addresses
-from genimg import indexing, notebooks, provenance, records
+from genimg import disk, indexing, notebooks, provenance, records
 from genimg.address import Address
 from genimg.checks import UsageError
 from genimg.slimming import slim
@@ -100,8 +100,15 @@ def _runs(executed: Path | None) -> dict[str, Any]:
     manifest = executed / "manifest.json" if executed else None
     if not manifest or not manifest.is_file():
         return {}
-    entries = json.loads(manifest.read_text(encoding="utf-8"))["chapters"]
-    return {chapter: entry for chapter, entry in entries.items() if entry["status"] == "ok"}
+    remedy = "remove it, and run the chapters again"
+    content = disk.read_json(manifest, remedy)
+    entries = content.get("chapters") if isinstance(content, dict) else None
+    whole = isinstance(entries, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("seconds"), int | float) for entry in entries.values()
+    )
+    if not entries or not whole:
+        raise UsageError(f"{manifest} is no manifest of a run; {remedy}")
+    return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
 
 
 def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -> None:
@@ -118,13 +125,16 @@ def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -
         page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, text), encoding="utf-8")
 
 
-def build(root: Path, site: Path, out: Path) -> Path:
+def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:
     """HTML in `out/_build/html` from the staged book; a warning is an error (`jupyter-book build -n -W --keep-going`).
+
+    The pages are built beside the old ones, which stay until the new ones are whole.
 
     Args:
         root: the project folder; the log goes to `build/pages.log` in it.
         site: the staged book.
-        out: folder that receives `_build/html`, emptied first.
+        out: folder that receives `_build/html`.
+        finish: called with the folder of the new pages before they take the place of the old ones.
 
     Returns:
         The page to open.
@@ -133,8 +143,41 @@ def build(root: Path, site: Path, out: Path) -> Path:
         UsageError: if Jupyter Book is missing, or it complains; the message holds its first complaint.
     """
     html, log = out / "_build" / "html", root / "build" / "pages.log"
-    for stale in (html, out / "_build" / ".doctrees"):  # warnings appear only for pages that are read again
-        shutil.rmtree(stale, ignore_errors=True)
+    _swept(html)
+    beside = Path(tempfile.mkdtemp(prefix=f".genimg-{os.getpid()}-", suffix=disk.PART, dir=html.parent))
+    try:
+        new = _built(site, beside, log)
+        slim(new)
+        _close(new)
+        finish(new)
+        os.chmod(new, 0o755)
+        old = beside / "old"
+        if html.exists():
+            os.replace(html, old)
+        try:
+            os.replace(new, html)
+        except OSError:
+            if old.exists():
+                os.replace(old, html)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return html / "index.html"
+
+
+def _swept(html: Path) -> None:
+    """Removes what killed builds left beside the pages; pages that one had already moved aside come back."""
+    html.parent.mkdir(parents=True, exist_ok=True)
+    for left in html.parent.glob(f".genimg-*{disk.PART}"):
+        if not html.exists() and (left / "old" / "index.html").is_file():
+            os.replace(left / "old", html)
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)  # of earlier versions
+
+
+def _built(site: Path, out: Path, log: Path) -> Path:
+    """The folder of the new pages, below `out`."""
+    html = out / "_build" / "html"
     program = "from jupyter_book.cli.main import main; main()"
     flags = ["-n", "-W", "--keep-going", "--path-output", str(out)]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -154,8 +197,22 @@ def build(root: Path, site: Path, out: Path) -> Path:
     index = html / "index.html"
     if not index.is_file():
         raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
-    slim(html)
-    return index
+    return html
+
+
+_POLICY = (
+    "default-src 'self' file: data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self' file:; "
+    "form-action 'self' file:"
+)
+"""Nothing from another host is loaded or asked, whatever a notebook's output contains; links can still be followed."""
+
+
+def _close(html: Path) -> None:
+    """Puts the policy into every page."""
+    tag = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub("<head[^>]*>", lambda match: f"{match[0]}\n{tag}", text, count=1), encoding="utf-8")
 
 
 def add_networks(html: Path, cache: Path) -> list[str]:
@@ -231,11 +288,14 @@ def bundle(html: Path, file: Path) -> Path:
     Returns:
         `file`, which is there whole or not at all.
     """
-    part = file.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(html.rglob("*")):
-            archive.write(path, Path("genimg-book") / path.relative_to(html))
-    part.replace(file)
+    part = disk.beside(file)
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(html.rglob("*")):
+                archive.write(path, Path("genimg-book") / path.relative_to(html))
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
     return file
 
 

@@ -127,12 +127,7 @@ def load(path: str | Path) -> Record:
         UsageError: if the file is missing, is not JSON, or lacks a field or has one too many.
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"record {path} does not exist; `genimg train` makes records") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"record {path} is not JSON: {error}") from None
+    content = disk.read_json(path, "`genimg train` makes records")
     if not isinstance(content, dict):
         raise UsageError(f"record {path} must be a JSON object")
     known = {f.name for f in fields(Record)}
@@ -140,7 +135,25 @@ def load(path: str | Path) -> Record:
     wrong += [f"has an unknown field {name!r}" for name in sorted(set(content) - known)]
     if wrong:
         raise UsageError(f"record {path} {', '.join(wrong)}")
-    return Record(**content)
+    for name, kinds in _TYPES.items():
+        if type(content[name]) not in kinds:
+            raise UsageError(f"record {path}: {name} is {type(content[name]).__name__}, not {kinds[0].__name__}")
+    for name, of in (("values", (int, float)), ("seeds", (int,)), ("deviations", (str,))):
+        if not all(type(each) in of for each in content[name]):
+            raise UsageError(f"record {path}: {name} is no list of {of[-1].__name__}")
+    try:
+        return Record(**content)
+    except (UsageError, TypeError, ValueError) as error:
+        raise UsageError(f"record {path}: {error}") from None
+
+
+_TEXT, _NUMBER, _NONE = (str,), (float, int), type(None)
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("claim", "chapter", "source", "dataset", "method", "metric", "unit", "better"), _TEXT),
+    **dict.fromkeys(("profile", "device", "commit"), _TEXT),
+    "reported": (*_NUMBER, _NONE), "seconds": _NUMBER, "weights": (str, _NONE), "values": (list,), "seeds": (list,),
+    "deviations": (list,), "config": (dict,), "versions": (dict,),
+}  # fmt: skip
 
 
 def load_all(folder: str | Path) -> dict[str, Record]:
@@ -152,7 +165,9 @@ def load_claims(path: str | Path) -> list[dict[str, Any]]:
     """The talk's numbers, one dict each: id, chapter, slide, claim, dataset, method, metric, unit, better, reported."""
     if not Path(path).exists():
         raise UsageError(f"{path} does not exist: clone the repository and work in its folder book/")
-    claims = json.loads(Path(path).read_text(encoding="utf-8"))
+    claims = disk.read_json(path, "clone the repository again")
+    if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
+        raise UsageError(f"{path} must be a list of claims")
     need = {"id", "chapter", "slide", "claim", "dataset", "method", "metric", "unit", "better", "reported"}
     for claim in claims:
         if set(claim) != need:

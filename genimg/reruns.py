@@ -8,12 +8,12 @@ Book: 08_scorecard.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from genimg import disk
 from genimg.checks import UsageError
 from genimg.records import Record
 
@@ -72,9 +72,11 @@ class Comparison:
 def load_tolerances(path: str | Path) -> list[Tolerance]:
     """The stated tolerances, in order; the first whose pattern fits a name is the name's own."""
     try:
-        return [Tolerance(**entry) for entry in json.loads(Path(path).read_text(encoding="utf-8"))]
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist: it states how far a re-run may be off each record") from None
+        return [
+            Tolerance(**entry) for entry in disk.read_json(path, "it states how far a re-run may be off each record")
+        ]
+    except UsageError:
+        raise
     except (TypeError, ValueError) as error:
         raise UsageError(f"{path} must list records, absolute and why: {error}") from None
 

@@ -135,7 +135,7 @@ def gan_steps(
 
     Raises:
         Diverged: when a loss is not finite or the critic explodes; G and D are back in their last good state.
-        UsageError: if the checkpoint belongs to other networks or laws.
+        UsageError: if the checkpoint belongs to other networks, laws or constants.
 
     Source: Goodfellow et al. 2014, algorithm 1; Arjovsky et al. 2017, algorithm 1; Gulrajani et al. 2017, algorithm 1.
     """
@@ -145,7 +145,12 @@ def gan_steps(
     of_G = torch.optim.Adam(G.parameters(), lr=positive(lr, "lr"), betas=betas)
     of_D = torch.optim.Adam(D.parameters(), lr=positive(critic_lr or lr, "critic_lr"), betas=betas)
     networks = {"G": G, "D": D} | ({} if average is None else {"average": average})
-    run = Run(networks, {"G": of_G, "D": of_D}, {"real": real, "latent": latent, "objective": rng})
+    constants = {
+        "batch": batch, "critic_per_step": critic_per_step, "lr": lr, "critic_lr": critic_lr or lr, "betas": betas,
+        "average_decay": average_decay, "decay_lr": decay_lr and steps, "objective": type(objective).__name__,
+    }  # fmt: skip
+    laws = {"real": real, "latent": latent, "objective": rng}
+    run = Run(networks, {"G": of_G, "D": of_D}, laws, constants)
     at_least(checkpoint_every, 1, "checkpoint_every")
     at_least(critic_per_step, 1, "critic_per_step")
     if batch % (ranks.count() * at_least(accumulate, 1, "accumulate")):

@@ -11,14 +11,14 @@ Book: 04_wgan and every chapter that starts from trained weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from genimg import disk, networks
+from genimg import disk, networks, weights
 from genimg.checks import UsageError, choice
 from genimg.weights import read_tensors, sha256, write_tensors
 
@@ -37,7 +37,66 @@ KINDS = {"gan": "a GAN", "colours": "a colouring network"}
 def manifest() -> dict[str, dict[str, Any]]:
     """The manifest, by name."""
     path = FOLDER / "manifest.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return read_manifest(path) if path.exists() else {}
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a manifest, by name.
+
+    Raises:
+        UsageError: if it is no manifest, or an entry lacks something or has something of another type.
+    """
+    remedy = "take it from where the weights came from"
+    content = disk.read_json(path, remedy)
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} is no object of entries; {remedy}")
+    for name, entry in content.items():
+        if not isinstance(entry, dict):
+            raise UsageError(f"{path}: the entry {name!r} is no object; {remedy}")
+        for key, kind in (("file", str), ("sha256", str), ("architecture", str), ("arguments", dict), ("recipe", dict)):
+            if not isinstance(entry.get(key, {} if key == "recipe" else None), kind):
+                raise UsageError(f"{path}: the entry {name!r} has no {key}; {remedy}")
+        if Path(entry["file"]).name != entry["file"]:
+            raise UsageError(f"{path}: the file of {name!r} does not lie beside it; {remedy}")
+    return content
+
+
+LARGEST = 2**16
+"""Of whole numbers among the arguments of an architecture."""
+
+
+def build(architecture: str, arguments: Mapping[str, Any], path: Path, parts: Sequence[str]) -> list[nn.Module]:
+    """Networks for a file, which has been found to hold just their tensors before any memory was taken for them.
+
+    Args:
+        architecture, arguments: as a manifest or a detector names them.
+        path: the weights file.
+        parts: of "G" and "D", those that the file holds.
+
+    Raises:
+        UsageError: an architecture or arguments that there are not, or a file with tensors of other shapes.
+    """
+    try:
+        make = ARCHITECTURES[choice(str(architecture), "architecture", ARCHITECTURES)]
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    found = weights.shapes(path)
+    try:
+        if any(isinstance(value, int) and value > LARGEST for value in arguments.values()):
+            raise ValueError(f"arguments beyond {LARGEST}")
+        with torch.device("meta"):
+            drafts = dict(zip("GD", make(**arguments), strict=True))
+        for part in parts:
+            wanted = {f"{part}/{name}": tuple(value.shape) for name, value in drafts[part].state_dict().items()}
+            theirs = {name: shape for name, shape in found.items() if name.startswith(f"{part}/")}
+            if wanted != theirs:
+                name = min(set(wanted.items()) ^ set(theirs.items()))[0]
+                raise ValueError(f"{name} is {theirs.get(name, 'missing')}, not {wanted.get(name, 'wanted')}")
+        networks = dict(zip("GD", make(**arguments), strict=True))
+    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        reason = " ".join((str(error) or type(error).__name__).split())[:200]
+        raise UsageError(f"{path} does not fit {architecture} with its arguments: {reason}") from None
+    return [networks[part] for part in parts]
 
 
 def names(kind: str | None = None) -> list[str]:
@@ -79,10 +138,10 @@ def load(source: str | Path, device: torch.device | str = "cpu", kind: str = "ga
         entry = _beside(path, kind)
     else:
         path, entry = file(str(source), kind), manifest()[str(source)]
-    G, D = ARCHITECTURES[entry["architecture"]](**entry["arguments"])
+    G, D = build(entry["architecture"], entry["arguments"], path, "GD")
     tensors, _ = read_tensors(path)
     for part, network in (("G", G), ("D", D)):
-        network.load_state_dict({k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")})
+        weights.load_into(network, tensors, f"{part}/", path)
         network.to(device).eval().requires_grad_(False)
     return G, D
 
@@ -90,10 +149,10 @@ def load(source: str | Path, device: torch.device | str = "cpu", kind: str = "ga
 def _beside(path: Path, kind: str) -> dict[str, Any]:
     """The entry of a weights file in the manifest of its folder."""
     beside = path.with_name("manifest.json")
+    entries = read_manifest(beside).values() if beside.is_file() else ()
     try:
-        entries = json.loads(beside.read_text(encoding="utf-8")).values() if beside.is_file() else ()
         (entry,) = (dict(entry) for entry in entries if entry["file"] == path.name and _kind(entry) == kind)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except ValueError:
         raise UsageError(
             f"{path} has no entry for {KINDS[kind]} in {beside}, which zoo.save writes beside it"
         ) from None
@@ -135,7 +194,7 @@ def enter(
 ) -> str:
     """Writes the entry of a file into the manifest that lies beside it; returns its SHA-256."""
     beside, digest = path.with_name("manifest.json"), sha256(path)
-    known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+    known = read_manifest(beside) if beside.exists() else {}
     known[name] = {
         "file": path.name,
         "sha256": digest,
@@ -161,7 +220,7 @@ def describe() -> list[dict[str, str]]:
     """One row per name, for `genimg zoo list`: name, architecture, data, steps, size."""
     rows = []
     for name, entry in sorted(manifest().items()):
-        path, recipe = FOLDER / entry["file"], entry["recipe"]
+        path, recipe = FOLDER / entry["file"], entry.get("recipe", {})
         rows.append(
             {
                 "name": name,
@@ -183,5 +242,8 @@ def _problem(entry: dict[str, Any], folder: Path | None = None) -> str | None:
     path = (folder or FOLDER) / entry["file"]
     if not path.exists():
         return f"{path.name} is missing"
-    found = sha256(path)
+    try:
+        found = sha256(path)
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror or error})"
     return None if found == entry["sha256"] else f"{path.name} has sha256 {found[:12]}, not {entry['sha256'][:12]}"

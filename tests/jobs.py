@@ -73,6 +73,56 @@ def save(folder, tell=lambda: None, versions=VERSIONS):
         zoo.save("toy", "dcgan", arguments, *version(k), {"version": k}, folder=Path(folder))
 
 
+def pack(folder, tell=lambda: None):
+    """Packs the pictures below `folder`."""
+    from genimg.data import packing
+
+    decoded = packing.picture
+    packing.picture = lambda *arguments: (tell(), decoded(*arguments))[1]
+    return packing.make_pack(Path(folder) / "x.zip", Path(folder) / "pictures")
+
+
+def colour(folder, tell=lambda: None):
+    """Writes coloured pictures, each of one grey value, over and over."""
+    from genimg.colorize import photographs
+
+    for k in range(1, VERSIONS + 1):
+        tell()
+        L = torch.full((1, 1, 64, 64), float(k))
+        photographs.write(photographs.Photograph(L, None), torch.zeros(1, 2, 4, 4), Path(folder) / "out.png")
+
+
+def build(folder, tell=lambda: None):
+    """Builds a small site again and again, each with another number on all its pages."""
+    from genimg import pages
+
+    for k in range(1, VERSIONS + 1):
+
+        def built(site, out, log, k=k):
+            html = out / "_build" / "html"
+            html.mkdir(parents=True)
+            for name in ("index", "other"):
+                tell()
+                (html / f"{name}.html").write_text(f"<html><head></head><body>{k}</body></html>")
+            return html
+
+        pages._built = built
+        pages.build(Path(folder), Path(folder), Path(folder))
+
+
+def grades(folder, tell=lambda: None):
+    """Writes a table of grades, row by row."""
+    from genimg.classroom import grading
+
+    rows = [grading.Grade(f"student {k:03}", "09", "ex", 1, "right") for k in range(40)]
+    with grading.table(Path(folder) / "grades.csv") as table:
+        for row in rows:
+            tell()
+            table.add(row)
+    tell()
+    grading.write_csv(rows, Path(folder) / "grades.csv")
+
+
 def hold(folder, tell):
     """Holds a folder for ever."""
     with disk.alone(folder):

@@ -310,12 +310,16 @@ def test_damaged_and_foreign_files_are_refused(detector, tmp_path):
     refused("damaged or not a safetensors", text=b"")
     refused("is not a detector", with_about={"kind": "genimg history"})
     refused("is not a detector", with_about={})
-    refused("damaged detector", with_about={"kind": about["kind"]})
+    refused("damaged detector|does not fit|is damaged", with_about={"kind": about["kind"]})
     refused("architecture 'unet' is unknown", with_about=about | {"architecture": "unet"})
-    refused("damaged detector", with_about=about | {"arguments": {"depth": 3}})
-    refused("damaged detector", with_about=about | {"arguments": ARGUMENTS | {"width": 16}})
-    refused("damaged detector", with_tensors={k: v for k, v in tensors.items() if k != "quantiles"})
-    refused("damaged detector", with_tensors={k: v for k, v in tensors.items() if k != "D/end.bias"})
+    refused("damaged detector|does not fit|is damaged", with_about=about | {"arguments": {"depth": 3}})
+    refused("damaged detector|does not fit|is damaged", with_about=about | {"arguments": ARGUMENTS | {"width": 16}})
+    refused(
+        "damaged detector|does not fit|is damaged", with_tensors={k: v for k, v in tensors.items() if k != "quantiles"}
+    )
+    refused(
+        "damaged detector|does not fit|is damaged", with_tensors={k: v for k, v in tensors.items() if k != "D/end.bias"}
+    )
     refused("not finite", with_tensors=tensors | {"D/end.bias": torch.tensor([math.nan])})
     with pytest.raises(UsageError, match="no such file; trained ones: "):
         gi.Detector.load(tmp_path / "none.safetensors")

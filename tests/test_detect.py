@@ -63,7 +63,7 @@ def folder(tmp_path):
     (place / "cut.jpg").write_bytes((place / "sub" / "photo.JPG").read_bytes()[:400])
     (place / "empty.png").write_bytes(b"")
     (place / "text.png").write_text("no picture")
-    Image.fromarray(pixels(10, c=1).astype(np.uint16) * 200).save(place / "deep.png")
+    Image.fromarray(pixels(10, c=1).astype(np.int32) * 200).save(place / "deep.tif")
     os.symlink(place / "nowhere", place / "link.png")
     (place / "notes.txt").write_text("not meant")
     picture(place / ".hidden.png")
@@ -73,10 +73,10 @@ def folder(tmp_path):
 
 BROKEN = {
     "cut.jpg": "runcated",
-    "deep.png": "more than 8 bits",
-    "empty.png": "cannot identify",
+    "deep.tif": "32 bits a channel",
+    "empty.png": "is empty",
     "link.png": "does not exist",
-    "text.png": "cannot identify",
+    "text.png": "no picture that Pillow knows",
 }
 
 
@@ -86,7 +86,7 @@ BROKEN = {
 def test_a_folder_gives_its_pictures_sorted_once_and_nothing_hidden(folder):
     names = [path.relative_to(folder).as_posix() for path in data.picture_files([folder, folder / "grey.png"])]
     assert names == [
-        "colour0.png", "colour1.png", "colour2.png", "colour3.png", "cut.jpg", "deep.png", "empty.png", "grey.png",
+        "colour0.png", "colour1.png", "colour2.png", "colour3.png", "cut.jpg", "deep.tif", "empty.png", "grey.png",
         "link.png", "moving.gif", "text.png", "with, comma.png", "sub/photo.JPG", "sub/deeper/x.bmp",
     ]  # fmt: skip
 
@@ -183,7 +183,7 @@ def test_detect_writes_a_table_names_what_is_broken_and_changes_no_file(folder, 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     out = tmp_path / "scores.csv"
     result = genimg("detect", model, folder, "--csv", out, "--device", "cpu", "--batch", 3)
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 1, result.stderr
     assert result.stdout == ""
     table = rows(out.read_text(encoding="utf-8"))
     assert list(table[0]) == ["file", "score", "percentile"]

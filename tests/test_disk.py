@@ -10,8 +10,9 @@ import jobs
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from genimg import disk, ranks, weights, zoo
+from genimg import disk, pages, ranks, weights, zoo
 from genimg.checks import UsageError
 from genimg.experiments import EXPERIMENTS, digits
 
@@ -21,6 +22,7 @@ def warm():
     """Starts processes from one that has imported everything, in milliseconds each."""
     context = multiprocessing.get_context("forkserver")
     ours = ["genimg.training", "genimg.zoo", "genimg.data"]
+    ours += ["genimg.pages", "genimg.classroom.grading", "genimg.colorize.photographs", "genimg.data.packing"]
     context.set_forkserver_preload([*ours, "torch._dynamo", "safetensors.torch"])  # the last two: imported late
     return context
 
@@ -89,6 +91,61 @@ def test_weights_killed_while_they_are_saved_load_whole_or_are_refused(warm, tmp
     assert loaded  # how many depends on how fast the disk writes the manifest behind the weights
     jobs.save(tmp_path)
     assert all(bool((weight == jobs.VERSIONS).all()) for weight in zoo.load(path)[0].parameters())
+
+
+def parts_below(folder):
+    return [path for path in folder.rglob("*") if path.name.endswith(".part")]
+
+
+def test_a_pack_killed_while_it_is_made_is_not_there_or_whole(warm, tmp_path):
+    moments = random.Random(3)
+    for k in range(12):
+        path = tmp_path / "pictures" / f"{k:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), k, dtype=np.uint8)).save(path)
+    whole = jobs.pack(tmp_path).path.read_bytes()
+    (tmp_path / "x.zip").unlink()
+    for _ in range(16):
+        killed(warm, "pack", tmp_path, moments.randint(1, 12), moments.uniform(0, 0.01))
+        if (tmp_path / "x.zip").exists():
+            assert (tmp_path / "x.zip").read_bytes() == whole
+            (tmp_path / "x.zip").unlink()
+    assert jobs.pack(tmp_path).path.read_bytes() == whole and not parts_below(tmp_path)
+
+
+def test_a_picture_killed_while_it_is_written_is_the_old_one_or_the_new_one(warm, tmp_path):
+    moments, seen = random.Random(4), []
+    for _ in range(16):
+        assert killed(warm, "colour", tmp_path, moments.randint(2, 20), moments.uniform(0, 0.01))
+        (value,) = np.unique(np.asarray(Image.open(tmp_path / "out.png")))  # of one grey value: whole
+        seen.append(int(value))
+    jobs.colour(tmp_path)
+    assert len(set(seen)) > 1 and not parts_below(tmp_path)
+
+
+def test_a_build_killed_at_any_moment_leaves_a_whole_site(warm, tmp_path):
+    moments = random.Random(5)
+    (tmp_path / "build").mkdir()
+    html = tmp_path / "_build" / "html"
+    for _ in range(16):
+        killed(warm, "build", tmp_path, moments.randint(3, 30), moments.uniform(0, 0.01))
+        # The two renames of the swap are the one moment without a site: the next build puts the old one back.
+        pages._swept(html)
+        assert len({(html / f"{name}.html").read_text() for name in ("index", "other")}) == 1
+    assert not parts_below(tmp_path)
+
+
+def test_grading_killed_at_any_moment_loses_no_row(warm, tmp_path):
+    moments = random.Random(6)
+    for _ in range(16):
+        rows = moments.randint(2, 41)
+        killed(warm, "grades", tmp_path, rows, moments.uniform(0, 0.002))
+        done = (tmp_path / "grades.csv").exists()
+        path = tmp_path / ("grades.csv" if done else "grades.partial.csv")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        known = [line for line in lines if line.endswith(",right,0.0,")]
+        assert len(known) >= (40 if done else rows - 1)
+        path.unlink()
 
 
 def test_weights_that_somebody_changed_are_refused(tmp_path):

@@ -17,7 +17,7 @@ from genimg.anomaly.evidence import Evidence
 from genimg.anomaly.features import FeatureLaw
 from genimg.checks import UsageError, choice
 from genimg.checks import images as checked
-from genimg.weights import read_tensors, write_tensors
+from genimg.weights import load_into, read_tensors, write_tensors
 
 KIND = "genimg detector"
 GRID = 1001  # quantiles of the normal scores, from 0 to 100 % in steps of 0.1 %
@@ -161,13 +161,9 @@ class Detector:
         if not isinstance(about, dict) or about.get("kind") != KIND:
             raise UsageError(f"{path} is not a detector of genimg; make one with Detector.save")
         try:
-            choice(about["architecture"], "architecture", zoo.ARCHITECTURES)
-            _, network = zoo.ARCHITECTURES[about["architecture"]](**about["arguments"])
-            weights = {name.removeprefix("D/"): value for name, value in tensors.items() if name.startswith("D/")}
-            if not all(bool(value.isfinite().all()) for value in tensors.values()):
-                raise UsageError("its weights are not finite")
-            network.load_state_dict(weights)
-            network = network.to(device).eval().requires_grad_(False)
+            (network,) = zoo.build(about["architecture"], about["arguments"], path, "D")
+            load_into(network, tensors, "D/", path)
+            network.to(device).eval().requires_grad_(False)
             evidence = None
             if "law/mean" in tensors:
                 law = FeatureLaw(tensors["law/mean"].to(device), tensors["law/whitener"].float().to(device))
@@ -175,6 +171,10 @@ class Detector:
             return cls(
                 network, about["architecture"], about["arguments"], tensors["quantiles"], about["provenance"], evidence
             )
+        except UsageError as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise UsageError(f"{path} is a damaged detector, or one of another version ({error})") from None
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(f"{path} is a damaged detector, or one of another version ({reason})") from None

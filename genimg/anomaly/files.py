@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import csv
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 import torch
-from torch import Tensor
 
+from genimg import disk
 from genimg.anomaly.detector import Detector
 from genimg.checks import UsageError, at_least
-from genimg.data.stream import printable, stream
+from genimg.data.stream import Decoded, printable, stream
 
 COLUMNS = ("file", "score", "percentile")
 
 
 class Scored(NamedTuple):
-    """A picture's anomaly score, and its percentile among normal scores."""
+    """A picture's anomaly score, its percentile among normal scores, and what to know of its file."""
 
     path: Path
     score: float
     percentile: float
+    note: str = ""
 
 
 class Unreadable(NamedTuple):
@@ -51,23 +51,23 @@ def score_files(detector: Detector, files: Iterable[Path], batch: int = 256) -> 
     """
     at_least(batch, 1, "batch")
     channels, size, _ = detector.shape
-    waiting: list[tuple[Path, Tensor | None, str]] = []
+    waiting: list[Decoded] = []
     readable = 0
-    for path, pixels, problem in stream(files, size, channels):
-        waiting.append((path, pixels, problem))
-        readable += pixels is not None
+    for picture in stream(files, size, channels):
+        waiting.append(picture)
+        readable += picture.pixels is not None
         if readable == batch:
             yield from _scored(detector, waiting)
             waiting, readable = [], 0
     yield from _scored(detector, waiting)
 
 
-def _scored(detector: Detector, waiting: list[tuple[Path, Tensor | None, str]]) -> Iterator[Scored | Unreadable]:
-    found = [pixels for _, pixels, _ in waiting if pixels is not None]
+def _scored(detector: Detector, waiting: list[Decoded]) -> Iterator[Scored | Unreadable]:
+    found = [picture.pixels for picture in waiting if picture.pixels is not None]
     scores = detector.score(torch.stack(found).float() / 127.5 - 1, len(found)) if found else torch.empty(0)
     values = iter(zip(scores.tolist(), detector.percentile(scores).tolist(), strict=True))
-    for path, pixels, problem in waiting:
-        yield Unreadable(path, problem) if pixels is None else Scored(path, *next(values))
+    for path, pixels, problem, note in waiting:
+        yield Unreadable(path, problem) if pixels is None else Scored(path, *next(values), note)
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def writing_csv(
             raise UsageError(f"{target} is no regular file; name another, or leave it out to print the table")
         if any(path.exists() and path.samefile(target) for path in originals):
             raise UsageError(f"{target} is one of the files that are read; name another for the table")
-    beside, written = target.with_name(f".genimg-{uuid.uuid4().hex}.part"), 0
+    beside, written = disk.beside(target), 0
     try:
         with beside.open("x", encoding="utf-8", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
@@ -117,4 +117,6 @@ def writing_csv(
 
 
 def _cells(scored: Scored) -> tuple[str, str, str]:
-    return printable(scored.path), f"{scored.score:.6g}", f"{scored.percentile:.1f}"
+    name = printable(scored.path)
+    plain = f"'{name}" if name.startswith(("=", "+", "-", "@")) else name  # else a spreadsheet would compute it
+    return plain, f"{scored.score:.6g}", f"{scored.percentile:.1f}"

@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genimg.check.asking import NotYet, call, compare, derivative, judged, number, numbers
 from genimg.check.verdict import Verdict
 from genimg.color import in_gamut, lab_to_rgb, rgb_to_lab
+from genimg.networks import known
 from genimg.seeding import rng
 
 RED, GREEN = torch.tensor([60.0, 40.0]), torch.tensor([-45.0, 40.0])
@@ -177,17 +178,6 @@ def adversarial_weight(weight: object) -> Verdict:
     return Verdict(True, "A weight belongs to one size, unless its unit is that of chroma.")
 
 
-class _Critic(nn.Module):
-    """A critic whose slope is known: twice the mean of a and b, (n, 1, 1, 1)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(2.0))
-
-    def forward(self, L: Tensor, ab: Tensor) -> Tensor:
-        return self.slope * ab.mean((1, 2, 3), keepdim=True) + 0 * L.mean()
-
-
 @judged
 def repaired(class_term: object, between: object, adversarial_term: object) -> Verdict:
     """Exercise ex-06-bugs: the three functions, without their bugs.
@@ -226,7 +216,7 @@ def repaired(class_term: object, between: object, adversarial_term: object) -> V
         raise NotYet("between: the points should lie anywhere on the segments, a u of its own for each picture")
     if not 0.4 < float(u.mean()) < 0.6:
         raise NotYet("between: u should be uniform on [0, 1]")
-    D, ab = _Critic(), torch.rand(5, 2, 4, 4, generator=rng(1)).requires_grad_()
+    D, ab = known.MeanChroma(torch.tensor(2.0)), torch.rand(5, 2, 4, 4, generator=rng(1)).requires_grad_()
     term = call(adversarial_term, D, torch.zeros(5, 1, 4, 4), ab)
     if not isinstance(term, Tensor) or not term.requires_grad:
         raise NotYet("adversarial_term: no gradient reaches the generator")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genimg.check.asking import NotYet, call, compare, derivative, judged, number, numbers
 from genimg.check.verdict import Verdict
+from genimg.networks import known
 
 
 @judged
@@ -208,12 +209,8 @@ def one_sided(objective: object) -> Verdict:
 
 def _loss(objective: object, weight: Tensor, real: Tensor, fake: Tensor) -> Tensor:
     """What the critic x -> <weight, x> minimises."""
-
-    def critic(x: Tensor) -> Tensor:
-        return x.flatten(1) @ weight
-
     step = getattr(objective, "critic_loss", None)
-    out = call(step, critic, real, fake, torch.Generator().manual_seed(1))
+    out = call(step, known.Linear(weight), real, fake, torch.Generator().manual_seed(1))
     loss: Any = getattr(out, "loss", None)
     if not isinstance(loss, Tensor) or loss.ndim:
         raise NotYet("critic_loss should return gi.objectives.CriticLoss(loss, distance, penalty)")

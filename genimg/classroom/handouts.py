@@ -9,7 +9,6 @@ Book: teaching.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -133,8 +132,14 @@ def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
 def _seconds(executed: Path, chapter: str) -> float | None:
     """How long a chapter took, from the manifest of its run."""
     manifest = executed / "manifest.json"
-    known = json.loads(manifest.read_text(encoding="utf-8"))["chapters"] if manifest.is_file() else {}
-    return float(known[chapter]["seconds"]) if chapter in known else None
+    remedy = "remove it, and run the chapters again"
+    known = disk.read_json(manifest, remedy) if manifest.is_file() else {}
+    try:
+        return float(known["chapters"][chapter]["seconds"])
+    except KeyError:
+        return None
+    except (TypeError, ValueError):
+        raise UsageError(f"{manifest} is no manifest of a run; {remedy}") from None
 
 
 def _exercise_note(exercise: Exercise, cells: dict[str, NotebookNode]) -> NotebookNode:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -91,6 +91,41 @@ def shown(path: Path) -> str:
     """The path as the user would type it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def account(
+    files: Sequence[Path] | Mapping[Path, Path],
+    unusable: Sequence[tuple[Path, str]],
+    skipped: Sequence[tuple[Path, str]],
+    notes: Sequence[tuple[Path, str]],
+    verb: str,
+    nothing: str,
+) -> None:
+    """Says at the end what was not done, and why; the exit code is then 1.
+
+    Args:
+        files: all that were meant.
+        unusable: those of them that failed, and why.
+        skipped: what folders held beside them.
+        notes: what to know of some files.
+        verb: what could not be done to the unusable ones.
+        nothing: what was done to no file at all, or nothing.
+
+    Raises:
+        Failed, click.ClickException: if a file or a folder was unusable.
+    """
+    from genimg import data
+
+    for line in [*data.told(notes), *data.told(skipped)]:
+        click.echo(f"genimg: {line}", err=True)
+    if unusable:
+        click.echo(f"genimg: {len(unusable)} of {len(files)} files could not be {verb}:", err=True)
+        for path, reason in unusable:
+            click.echo(f"  {data.printable(path)}: {reason}", err=True)
+    if nothing:
+        raise click.ClickException(f"nothing was {nothing}" if nothing != "scored" else "nothing could be scored")
+    if unusable or any(reason.startswith(data.UNREADABLE) for _, reason in skipped):
+        raise Failed("")
 
 
 profile_option = click.option(

@@ -46,7 +46,7 @@ def run(
     import torch
 
     from genimg import console as show
-    from genimg import devices, execution, notebooks
+    from genimg import devices, disk, execution, notebooks
 
     root = notebooks.find_root()
     out = (out or root / "build" / "book").resolve()
@@ -58,7 +58,7 @@ def run(
     screen = console()
     board = show.RunBoard(screen, {job.chapter: job.cells for job in jobs})
     results: list[Result] = []
-    with board.watching():
+    with disk.alone(out), board.watching():
         for job in jobs:
             board.start(job.chapter)
             result = execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
@@ -109,18 +109,22 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
     Example:
       genimg run && genimg build --pdf
     """
-    from genimg import address, notebooks, pages, printing
+    from genimg import address, disk, notebooks, pages, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
     site, found = root / "build" / "site", address.find(root, repository)
-    for note in pages.stage(root, executed, site, found):
-        click.echo(note)
-    index = pages.build(root, site, (out or root).resolve())
-    for note in pages.add_downloads(root, site, index.parent):
-        click.echo(note)
-    for note in pages.add_networks(index.parent, root / "build"):
-        click.echo(note)
+
+    def finish(html: Path) -> None:
+        notes.extend([*pages.add_downloads(root, site, html), *pages.add_networks(html, root / "build")])
+
+    notes: list[str] = []
+    with disk.alone(site):
+        for note in pages.stage(root, executed, site, found):
+            click.echo(note)
+        index = pages.build(root, site, (out or root).resolve(), finish=finish)
+        for note in notes:
+            click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
     click.echo(f"address: {found.url} {found.commit[:12]}".rstrip() if found else ADDRESSLESS)
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
@@ -146,21 +150,16 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
     """
     import signal
     import webbrowser
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    from genimg import notebooks
+    from genimg import notebooks, serving
     from genimg.checks import UsageError
 
     site = (site or notebooks.find_root() / "_build" / "html").resolve()
     if not (site / "index.html").is_file():
         raise UsageError(f"{shown(site)} holds no book; build it first: make book")
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None:
-            """A line for each file would hide the address."""
-
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(site)))
+        server = serving.server(site, port)
     except OSError as error:
         raise UsageError(f"port {port} cannot be used ({error.strerror}); give another one with --port") from None
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored

@@ -68,16 +68,24 @@ def instructor(chapters: tuple[str, ...], out: Path) -> None:
 
 @classroom.command("grade")
 @click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path), metavar="DIR")
-@click.option("--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="[default: DIR/grades.csv]")
+@click.option("--csv", "target", type=click.Path(path_type=Path), help="[default: DIR/grades.csv]")
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="Wall time for an answer.")
-@click.option("--memory", type=click.IntRange(64), default=2048, show_default=True, help="MB for a submission.")
+@click.option(
+    "--memory", type=click.IntRange(64), default=2048, show_default=True, help="MB for a process of an answer."
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Submissions at once.")
+@click.option(
+    "--trust", is_flag=True, help="Where there is no bubblewrap: run answers with your own rights all the same."
+)
 @debug_option
-def grade(folder: Path, table: Path | None, seconds: int, memory: int, jobs: int) -> None:
-    """Grade the notebooks in DIR: one per student, or a folder per student.
+def grade(folder: Path, target: Path | None, seconds: int, memory: int, jobs: int, trust: bool) -> None:
+    """Grade the notebooks in DIR: a notebook, a zip archive or a folder of notebooks per student.
 
-    A chapter's own cells run once; then each submission runs without network, against the clock, in a process of its
-    own. Whatever it does, the others are graded.
+    A chapter's own cells run once per job; then the answers of each submission run in a process of their own, which
+    holds neither checks nor other answers, inside bubblewrap: without network, home and checkout, with small disks.
+    Where the machine has no bubblewrap, or does not permit it, nothing is graded unless you say --trust. Whatever one
+    submission does, the others are graded; each row is written when it is known, to <table>.partial.csv, and the
+    sorted table with totals takes its place at the end.
 
     \b
     Example:
@@ -88,12 +96,25 @@ def grade(folder: Path, table: Path | None, seconds: int, memory: int, jobs: int
     from genimg import classroom as rooms
     from genimg import console as show
     from genimg import notebooks
+    from genimg.checks import UsageError
 
-    root, table = notebooks.find_root(), table or folder / "grades.csv"
-    with show.steps(console(stderr=True)) as progress:
-        grades = rooms.grade(root, folder, seconds=seconds, megabytes=memory, jobs=jobs, progress=progress)
-    rooms.write_csv(grades, table)
+    root, target = notebooks.find_root(), target or folder / "grades.csv"
+    notes: list[str] = []
+    with rooms.table(target) as table, show.steps(console(stderr=True)) as progress:
+        grades = rooms.grade(
+            root, folder, seconds=seconds, megabytes=memory, jobs=jobs, trust=trust, progress=progress,
+            known=table.add, note=notes.append, ours=[target, table.beside],
+        )  # fmt: skip
+    for line in notes:
+        click.echo(f"not graded: {line}", err=True)
+    try:
+        rooms.write_csv(grades, target)
+    except UsageError as error:
+        click.echo(rooms.text(grades))  # they are known, and must not be lost
+        raise click.ClickException(f"{error}; the table stands above") from None
     counts = Counter(row.result for row in grades)
     students = len({row.student for row in grades})
     click.echo(f"{students} students: " + ", ".join(f"{count} {result}" for result, count in counts.most_common()))
-    click.echo(shown(table))
+    click.echo(shown(target))
+    if failing := {row.chapter: row.hint for row in grades if row.result == "not graded"}:
+        raise click.ClickException("; ".join(f"{chapter}: {hint}" for chapter, hint in failing.items()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genimg.cli.base import console, debug_option, device_option, folder_type
+from genimg.cli.base import account, console, debug_option, device_option, folder_type
 
 
 @click.command()
@@ -25,7 +25,7 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
     keep their place below OUT. Pictures become PNG of 8 bits a channel, with their transparency; a 16-bit grey one is
     read with all its bits. Videos become MP4 (H.264) with their frame rate, size and sound, and need PyAV: pip install
     'genimg-book[video]'. Originals stay as they are, results of an earlier call are replaced; files that cannot be
-    used are named at the end, and the exit code is 1 if nothing was coloured.
+    used are named at the end, and the exit code is then 1.
 
     \b
     Example:
@@ -36,7 +36,8 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
     from genimg.colorize import files as work
 
     G, _ = zoo.load(model, devices.pick(device), kind="colours")
-    where = work.targets(paths, out, [Path(model)])
+    skipped: list[tuple[Path, str]] = []
+    where = work.targets(paths, out, [Path(model)], lambda *what: skipped.append(what))
     done: list[work.Finished] = []
     unusable: list[work.Unusable] = []
     with show.steps(console(stderr=True), pace=True) as progress:
@@ -49,9 +50,4 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
                 progress(event.what, event.done, event.total)
     for path, target, note in done:
         click.echo(data.printable(target) + (f"  ({data.printable(path)}: {note})" if note else ""))
-    if unusable:
-        click.echo(f"genimg: {len(unusable)} of {len(where)} files could not be used:", err=True)
-        for path, reason in unusable:
-            click.echo(f"  {data.printable(path)}: {reason}", err=True)
-    if not done:
-        raise click.ClickException("nothing was coloured")
+    account(where, unusable, skipped, [], "used", "" if done else "coloured")

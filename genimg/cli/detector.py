@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from genimg.cli.base import console, debug_option, device_option
+from genimg.cli.base import account, console, debug_option, device_option
 
 
 @click.command()
@@ -24,7 +24,8 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     """Score pictures, files or whole folders, with a detector: a file, or the name of one in the zoo.
 
     The table has a line per picture: file, score (larger = more anomalous), and the percentage of normal pictures that
-    score no higher. Files that cannot be read are named at the end; the exit code is 1 if nothing could be scored.
+    score no higher. What is transparent stands before white. What a folder holds beside pictures is named at the end,
+    and so are files that cannot be read; for those the exit code is 1.
 
     \b
     Example:
@@ -34,8 +35,10 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     from genimg import console as show
 
     detector = anomaly.Detector.load(model, devices.pick(device))
-    files = data.picture_files(paths)
+    skipped: list[tuple[Path, str]] = []
+    files = data.picture_files(paths, lambda *what: skipped.append(what))
     unreadable: list[anomaly.Unreadable] = []
+    notes: list[tuple[Path, str]] = []
     with ExitStack() as stack:
         # stdout as it is now: a live bar diverts what is printed below it to its own stream.
         write = stack.enter_context(anomaly.writing_csv(target, sys.stdout, [*files, Path(model)]))
@@ -46,11 +49,8 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
                 unreadable.append(result)
             else:
                 write(result)
+                if result.note:
+                    notes.append((result.path, result.note))
             if progress:
                 progress("pictures", done, len(files))
-    if unreadable:
-        click.echo(f"genimg: {len(unreadable)} of {len(files)} files could not be read:", err=True)
-        for path, reason in unreadable:
-            click.echo(f"  {data.printable(path)}: {reason}", err=True)
-    if len(unreadable) == len(files):
-        raise click.ClickException("nothing could be scored")
+    account(files, unreadable, skipped, notes, "read", "scored" if len(unreadable) == len(files) else "")

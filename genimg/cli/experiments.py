@@ -71,6 +71,8 @@ def train(
     if experiment is None:
         show.table(console(), ("experiment", "what it measures"), [(e.name, e.help) for e in EXPERIMENTS.values()])
         return
+    if len(set(seeds)) < len(seeds):
+        raise checks.UsageError(f"--seed {' --seed '.join(map(str, seeds))}: the same seed twice gives the same run")
     end = None if budget_minutes is None else time.monotonic() + 60 * budget_minutes
     checks.choice(experiment, "experiment", [*EXPERIMENTS, "all"])
     root = notebooks.find_root()

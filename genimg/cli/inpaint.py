@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genimg.cli.base import console, debug_option, device_option, folder_type
+from genimg.cli.base import account, console, debug_option, device_option, folder_type
 
 
 @click.command()
@@ -47,8 +47,8 @@ def inpaint(
 
     MODEL is a name of `genimg zoo list`, or a weights file beside its manifest. Pictures of another size than the
     model's are cropped to the centre square and resized. A mask picture has the model's size, or that of the pictures,
-    with which it is then cropped. Originals stay as they are; files that cannot be used are named at the end, and the
-    exit code is 1 if nothing was filled.
+    with which it is then cropped. Originals stay as they are; what is transparent stands before
+    white. Files that cannot be used are named at the end, and the exit code is then 1.
 
     \b
     Example:
@@ -61,7 +61,8 @@ def inpaint(
     G, D = zoo.load(model, devices.pick(device))
     where = next(G.parameters()).device
     latent = distributions.Gaussian(int(G.latent), seeding.rng(seeding.child(seed, "starts"), where))  # type: ignore[arg-type]
-    files = data.picture_files(paths)
+    skipped: list[tuple[Path, str]] = []
+    files = data.picture_files(paths, lambda *what: skipped.append(what))
     mask = work.read_mask(source, work.shape(G)[1], seed, invert)
     if bool((mask == 1).all()):
         click.echo("genimg: nothing is missing under this mask, so there is nothing to do", err=True)
@@ -83,9 +84,4 @@ def inpaint(
                 progress("steps", event.done, event.total)
     for path, target, note in done:
         click.echo(data.printable(target) + (f"  ({data.printable(path)}: {note})" if note else ""))
-    if unusable:
-        click.echo(f"genimg: {len(unusable)} of {len(files)} files could not be used:", err=True)
-        for path, reason in unusable:
-            click.echo(f"  {data.printable(path)}: {reason}", err=True)
-    if not done:
-        raise click.ClickException("nothing was filled")
+    account(files, unusable, skipped, [], "used", "" if done else "filled")

@@ -71,4 +71,6 @@ def data_pack(source: str, dest: Path, size: int | None) -> None:
 
     made = pictures.make_pack(dest, source, size)
     counts = ", ".join(f"{split} {n}" for split, n in made.pictures.items())
+    for line in pictures.told([(Path(name), "left out, no picture by its name") for name in made.left_out]):
+        click.echo(f"genimg: {line}", err=True)
     click.echo(f"{shown(made.path.resolve())}: {counts}; sha256 {made.sha256[:12]}")

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 
 from genimg.checks import UsageError
 
-ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv", ".wmv")
-SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac", "flac")  # what an MP4 file can hold
+ENDINGS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv", ".wmv",
+    ".ts", ".mts", ".m2ts", ".flv", ".3gp", ".vob",
+)  # fmt: skip
+SOUND = ("aac", "mp3", "mp2", "ac3", "eac3", "dca", "opus", "vorbis", "alac", "flac")  # what an MP4 file can hold
 BT709 = 1  # in FFmpeg's lists of matrices, primaries and curves; of ranges, 1 is that of television
 
 
@@ -38,9 +41,14 @@ class Clip:
         rate: frames per second, on average.
         base: seconds per unit of time.
         count: how many frames there seem to be, 0 if the file does not say.
-        aspect: width of a pixel over its height.
-        sound: whether the file has any that `writing` keeps, or "lost" if it has some of another kind.
+        aspect: width of a pixel over its height, as it is stored.
+        sounds: the tracks that `writing` keeps.
+        lost: what it does not keep, in words.
+        length: in seconds, as the file says; 0 if it does not.
         heard: packets of sound that have come by since frames were last written.
+        turned: quarter turns of the frames, counterclockwise.
+        shown: seconds of video that have come by.
+        restarts: how often its clock went back.
     """
 
     container: Any
@@ -48,8 +56,23 @@ class Clip:
     base: Fraction
     count: int
     aspect: Fraction
-    sound: bool | str
+    video: Any
+    sounds: list[Any]
+    lost: list[str]
+    length: float
     heard: list[Any] = field(default_factory=list)
+    turned: int = 0
+    shown: float = 0.0
+    restarts: int = 0
+
+    def notes(self) -> list[str]:
+        """What became of the file's other parts, once all frames have been read."""
+        said = list(self.lost)
+        if self.restarts:
+            said.append("its clock starts again on the way; what follows was moved behind what came before")
+        if self.length and self.shown < self.length - max(1.0, 0.05 * self.length):
+            said.append(f"it ends after {self.shown:.1f} of {self.length:.1f} s: the file was cut")
+        return said
 
     def frames(self) -> Iterator[Frame]:
         """All frames, in the order in which they are shown.
@@ -61,22 +84,35 @@ class Clip:
             yield from self._frames()
 
     def _frames(self) -> Iterator[Frame]:
-        video, *more = [self.container.streams.video[0], *self._sounds()]
-        step, last = max(1, round(1 / (self.rate * self.base))), None
-        for packet in self.container.demux(video, *more):
+        video = self.video
+        step, last, shift = max(1, round(1 / (self.rate * self.base))), None, 0
+        first = None
+        for packet in self.container.demux(video, *self.sounds):
             if packet.stream is not video:
                 if packet.dts is not None:
                     self.heard.append(packet)
                 continue
             for frame in packet.decode():
                 due = 0 if last is None else last + step
-                last = due if frame.pts is None else frame.pts if last is None else max(frame.pts, last + 1)
+                if frame.pts is None:
+                    now = due
+                else:
+                    now = frame.pts + shift
+                    if last is not None and now < last - round(0.5 / self.base):  # its clock has started again
+                        shift += due - now
+                        now, self.restarts = due, self.restarts + 1
+                    elif last is not None:
+                        now = max(now, last + 1)
+                last, first = now, now if first is None else first
                 # Counterclockwise, as phones turn what they film.
-                turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                yield Frame(np.ascontiguousarray(turned), last)
+                self.turned = round(frame.rotation / 90) % 4
+                self.shown = float((last - first + step) * self.base)
+                yield Frame(np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), self.turned)), last)
 
-    def _sounds(self) -> list[Any]:
-        return list(self.container.streams.audio)[:1] if self.sound is True else []
+    @property
+    def upright(self) -> Fraction:
+        """The aspect of a pixel of the frames that `frames` yields: upside down where they lay on their side."""
+        return 1 / self.aspect if self.turned % 2 else self.aspect
 
 
 @contextmanager
@@ -92,23 +128,37 @@ def reading(path: Path) -> Iterator[Clip]:
     with ExitStack() as stack:
         with _told("cannot be read as a video"):
             container = stack.enter_context(av.open(str(path)))
-        if not container.streams.video:
-            raise UsageError("has no pictures")
-        video = container.streams.video[0]
+        films = [stream for stream in container.streams.video if not _still(stream)]
+        if not films:
+            raise UsageError("has no film, only a cover picture" if container.streams.video else "has no pictures")
+        video = films[0]
         video.thread_type = "AUTO"
         rate = Fraction(video.average_rate or video.guessed_rate or 25)
         base = Fraction(video.time_base or 1 / rate)
         length = video.duration * base if video.duration else (container.duration or 0) / Fraction(av.time_base)
-        kept = [stream.codec_context.name in SOUND for stream in container.streams.audio[:1]]
+        tracks = list(container.streams.audio)
+        sounds = [track for track in tracks if track.codec_context and track.codec_context.name in SOUND]
+        lost = []
+        if len(tracks) > len(sounds):
+            few = "the sound is" if not sounds else f"{len(tracks) - len(sounds)} of {len(tracks)} sound tracks are"
+            lost.append(f"{few} of a kind that MP4 does not hold and {'were' if sounds else 'was'} left out")
+        for more, what in ((films[1:], "further film"), (container.streams.subtitles, "track of subtitles")):
+            if more:
+                lost.append(f"{len(more)} {what}{'s' * (len(more) > 1 and what[-1] != 's')} left out")
         count, aspect = video.frames or round(length * rate), Fraction(video.sample_aspect_ratio or 1)
-        yield Clip(container, rate, base, count, aspect, bool(kept) and (kept[0] or "lost"))
+        yield Clip(container, rate, base, count, aspect, video, sounds, lost, float(length))
+
+
+def _still(stream: Any) -> bool:
+    """Whether it is the picture on a cover, which some files carry as a video of one frame."""
+    return "attached_pic" in str(getattr(stream, "disposition", ""))
 
 
 @contextmanager
 def writing(path: Path, like: Clip) -> Iterator[Callable[[Frame], None]]:
     """Yields `write(frame)`: H.264 in 8 bits, chroma halved (yuv420p), in an MP4 file that can be played at once.
 
-    Times, the shape of pixels and the first sound track are those of `like`. H.264 takes even sides only, so that the
+    Times, the shape of pixels and the sound tracks are those of `like`. H.264 takes even sides only, so that the
     last row or column of an odd one is repeated.
 
     Raises:
@@ -119,7 +169,7 @@ def writing(path: Path, like: Clip) -> Iterator[Callable[[Frame], None]]:
     av = _av()
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=like.rate, options={"crf": "18"})
-        sound = {track.index: container.add_stream_from_template(track) for track in like._sounds()}
+        sound = {track.index: container.add_stream_from_template(track) for track in like.sounds}
 
         def encode(picture: Any) -> None:
             with _told("cannot be written"):
@@ -136,7 +186,7 @@ def writing(path: Path, like: Clip) -> Iterator[Callable[[Frame], None]]:
             if not video.codec_context.is_open:
                 video.height, video.width = even.shape[:2]
                 video.pix_fmt, video.codec_context.time_base = "yuv420p", like.base
-                video.codec_context.sample_aspect_ratio = like.aspect
+                video.codec_context.sample_aspect_ratio = like.upright
                 video.codec_context.colorspace = video.codec_context.color_primaries = BT709
                 video.codec_context.color_trc = video.codec_context.color_range = BT709
             picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(

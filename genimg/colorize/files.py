@@ -20,8 +20,8 @@ from genimg.colorize import clips, photographs
 from genimg.colorize.inference import chroma, shrink
 from genimg.colorize.photographs import Photograph, joined, light
 from genimg.colorize.video import Steadied, steady
-from genimg.data.raw import BROKEN
-from genimg.data.stream import free_names, pictures_below, printable
+from genimg.data.pictures import BROKEN, sort
+from genimg.data.stream import Skipped, free_names, pictures_below, printable, silent
 from genimg.networks import ChromaGenerator
 
 HELD = 2**26  # pixels in memory at once, 64 million, if no single picture has more
@@ -50,7 +50,7 @@ class Unusable(NamedTuple):
     reason: str
 
 
-def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = ()) -> dict[Path, Path]:
+def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = (), skipped: Skipped = silent) -> dict[Path, Path]:
     """Which files are meant, and where the result of each goes.
 
     Those named, whatever they are called, and the pictures and videos in folders and below, which keep their place
@@ -60,6 +60,7 @@ def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = ()) -> dict
         paths: files and folders.
         out: a folder.
         keep: further files that must not be overwritten.
+        skipped: called with what is left out of folders, see `data.stream.pictures_below`.
 
     Raises:
         UsageError: nothing was found, or `out` is one of the folders.
@@ -72,10 +73,12 @@ def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = ()) -> dict
         if not path.is_dir():
             found.setdefault(path, Path(path.name))
             continue
-        if path.resolve() == out.resolve():
+        if os.path.realpath(path) == os.path.realpath(out):
             raise UsageError(f"{out} is a folder of originals; name another for the results")
-        for file in pictures_below(path, clips.ENDINGS):
-            if not file.resolve().is_relative_to(out.resolve()):
+        for file in pictures_below(path, clips.ENDINGS, skipped):
+            if not Path(os.path.realpath(file)).is_relative_to(
+                os.path.realpath(out)
+            ):  # a link to itself has a path, too
                 found.setdefault(file, file.relative_to(path))
     if not found:
         raise UsageError(f"no pictures and no videos in {', '.join(map(str, given)) or 'nothing'}")
@@ -161,7 +164,7 @@ def _opened(path: Path, size: int) -> tuple[Path, Photograph, Tensor] | Unusable
 def _closed(path: Path, photograph: Photograph, ab: Tensor, target: Path) -> Finished | Unusable:
     try:
         photographs.write(photograph, ab, target)
-        return Finished(path, target, "")
+        return Finished(path, target, photograph.note)
     except (UsageError, MemoryError) as error:
         return Unusable(path, str(error) or "is larger than the memory")
 
@@ -190,9 +193,8 @@ def _film(
         if not done:
             raise UsageError("holds no frame")
     odd = "an odd side made even by repeating its last row or column" if any(side % 2 for side in shape) else ""
-    mute = "the sound is of a kind that MP4 does not hold and was left out" if clip.sound == "lost" else ""
     yield Working(what, done, done)
-    yield Finished(path, target, "; ".join(filter(None, (odd, mute))))
+    yield Finished(path, target, "; ".join(filter(None, (odd, *clip.notes()))))
 
 
 def _chunks(frames: Iterator[clips.Frame], batch: int) -> Iterator[list[clips.Frame]]:
@@ -229,7 +231,9 @@ def _chroma(G: ChromaGenerator, small: Tensor) -> Tensor:
 
 
 def _moves(path: Path) -> bool:
-    return path.suffix.lower() in clips.ENDINGS
+    """Whether it is a video: by its content, and by its ending where that says nothing."""
+    kind = sort(path)
+    return kind == "video" or (not kind and path.suffix.lower() in clips.ENDINGS)
 
 
 def _cores() -> int:

@@ -1,7 +1,8 @@
 """Picture files as lightness, and lightness with small chroma as picture files, in little memory.
 
-L is read at the depth that Pillow gives, 16 bits of a grey picture and 8 of any other, and what is written has 8 bits a
-channel. Of a picture that moves (GIF, WebP) the first frame counts. Alpha stays; colour profiles are not looked at.
+L is read at the depth that the file has, of grey pictures, and at 8 bits of any other; what is written has 8 bits a
+channel. Of a file with several pictures the first counts, and a note says so. Alpha stays; colour profiles are not
+looked at.
 
 Book: 06_chromagan.
 """
@@ -9,7 +10,6 @@ Book: 06_chromagan.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,22 +18,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
+from genimg import disk
 from genimg.checks import UsageError
 from genimg.color import lightness
 from genimg.colorize.inference import strips
-from genimg.data.raw import BROKEN
+from genimg.data import pictures
+from genimg.data.pictures import regular as regular
 
 STRIP = 2**20  # pixels whose float colours are in memory, per thread
 
 
 class Photograph(NamedTuple):
-    """L (1, 1, h, w) in [0, 100] of an upright picture, and its alpha, if it has any."""
+    """L (1, 1, h, w) in [0, 100] of an upright picture, its alpha, if it has any, and what to know of its file."""
 
     L: Tensor
     alpha: Image.Image | None
+    note: str = ""
 
 
 def read(path: Path) -> Photograph:
@@ -44,17 +47,8 @@ def read(path: Path) -> Photograph:
 
     Book: 06_chromagan.
     """
-    regular(path)
-    try:
-        with Image.open(path) as file:
-            white = _white(file)
-            file.load()
-        ImageOps.exif_transpose(file, in_place=True)
-        return _photograph(file, white)
-    except UsageError:
-        raise
-    except BROKEN as error:
-        raise UsageError((str(error) or type(error).__name__).splitlines()[0]) from None
+    picture = pictures.open_file(path)
+    return Photograph(light(picture.image), picture.alpha, picture.note)
 
 
 def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
@@ -65,7 +59,7 @@ def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
 
     Book: 06_chromagan.
     """
-    L, alpha = photograph
+    L, alpha, _ = photograph
     whole, top = Image.new("RGB", (L.shape[3], L.shape[2])), 0
     for strip in strips(L, ab, STRIP):
         whole.paste(Image.fromarray(_bytes(strip)), (0, top))
@@ -115,7 +109,7 @@ def beside(target: Path) -> Iterator[Path]:
     Raises:
         UsageError: what the system says of either, also from within the block.
     """
-    part = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
+    part = disk.beside(target)
     try:
         yield part
         os.replace(part, target)
@@ -123,37 +117,6 @@ def beside(target: Path) -> Iterator[Path]:
         raise UsageError(f"{target} cannot be written ({error.strerror or error})") from None
     finally:
         part.unlink(missing_ok=True)
-
-
-def regular(path: Path) -> None:
-    """Nothing, if that is a file with something in it: reading a pipe would wait for ever.
-
-    Raises:
-        UsageError: if not.
-    """
-    if not path.is_file():
-        raise UsageError("is no regular file" if path.exists() else "does not exist")
-    if not path.stat().st_size:
-        raise UsageError("is empty")
-
-
-def _photograph(picture: Image.Image, white: int) -> Photograph:
-    alpha = None
-    if white == 255 and picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        alpha = picture.getchannel("A")
-    if white == 255 and picture.mode not in ("L", "RGB"):
-        picture = picture.convert("L" if picture.mode == "1" else "RGB")
-    return Photograph(light(picture, white), alpha)
-
-
-def _white(picture: Image.Image) -> int:
-    """The number that means white."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
-        return 65535
-    if picture.mode.startswith(("I", "F")):
-        raise UsageError(f"has 32 bits a channel ({picture.mode}), of which nobody says what is white")
-    return 255
 
 
 def _bytes(strip: Tensor) -> NDArray[np.uint8]:

@@ -16,9 +16,10 @@ Book: every chapter that uses pictures.
 from genimg.data.images import Images
 from genimg.data.lookup import Description, describe, fetch, load, names
 from genimg.data.packing import Packed, make_pack
-from genimg.data.stream import Decoded, picture_files, printable, stream
+from genimg.data.stream import UNREADABLE, Decoded, picture_files, printable, stream, told
 
 __all__ = [
+    "UNREADABLE",
     "Decoded",
     "Description",
     "Images",
@@ -31,4 +32,5 @@ __all__ = [
     "picture_files",
     "printable",
     "stream",
+    "told",
 ]

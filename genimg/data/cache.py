@@ -53,13 +53,16 @@ def digest(*paths: Path) -> str:
     return sha.hexdigest()
 
 
-def remembered(label: str, content: str, build: Callable[[Allocate], Bytes]) -> Bytes:
+def remembered(
+    label: str, content: str, build: Callable[[Allocate], Bytes], fits: Callable[[tuple[int, ...]], bool] = bool
+) -> Bytes:
     """The array that `build` makes, read from disk if it was made before.
 
     Args:
         label: start of the file's name, for people.
         content: identifies everything the array depends on.
         build: gets `allocate(shape)`, fills the array it returns and returns it.
+        fits: whether an array of this shape can be the right one; another one on the disk is made again.
 
     Returns:
         A copy-on-write memory map: writing to it does not change the file.
@@ -70,8 +73,9 @@ def remembered(label: str, content: str, build: Callable[[Allocate], Bytes]) -> 
     key = hashlib.sha256(f"{FORMAT}\n{content}".encode()).hexdigest()[:32]
     target = folder() / "images" / f"{label}-{key}.npy"
     found = _open(target)
-    if found is not None:
+    if found is not None and found.dtype == np.uint8 and found.ndim == 4 and fits(found.shape):
         return found
+    del found
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         array = build(lambda shape: _allocate(beside, shape))
@@ -84,6 +88,8 @@ def remembered(label: str, content: str, build: Callable[[Allocate], Bytes]) -> 
         except PermissionError:  # Windows: the other process finished first and its file is in use
             if not target.exists():
                 raise
+        except OSError as error:
+            raise UsageError(f"{target} is in the way of the cache ({error.strerror or error}); remove it") from None
         return np.load(target, mmap_mode="c", allow_pickle=False)
     finally:
         with contextlib.suppress(OSError):

@@ -25,6 +25,8 @@ from genimg.data.packs import Collection, Labels, Member, open_folder
 from genimg.data.raw import Arrays, Pictures
 
 Found = tuple[Arrays | Pictures, Labels | None, tuple[str, ...]]
+LARGEST = 2**28
+"""Bytes of a file of arrays, unpacked; the largest of these is 47 MB."""
 CELEBA_SPLITS = {"train": "0", "val": "1", "test": "2"}
 FOLDERS = {
     "mnist": ("MNIST/raw",),
@@ -97,7 +99,10 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
         UsageError: not such a file, or one that was cut short.
     """
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise UsageError(f"{path} is larger than {LARGEST >> 20} MB unpacked, and none of these data sets is")
         zero, kind, ndim = struct.unpack_from(">HBB", data)
         shape = struct.unpack_from(f">{ndim}I", data, 4)
     except (OSError, EOFError, zlib.error, struct.error) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from genimg import disk
 from genimg.checks import UsageError, at_least
 from genimg.data import cache, lookup
 from genimg.data.catalogue import ENTRIES, canonical
@@ -23,11 +23,12 @@ DATE = (1980, 1, 1, 0, 0, 0)  # in every entry, so that the same pictures give t
 
 
 class Packed(NamedTuple):
-    """A pack that was made: its path, the pictures in each split, and its SHA-256."""
+    """A pack that was made: its path, the pictures in each split, its SHA-256, and the files that are not in it."""
 
     path: Path
     pictures: dict[str, int]
     sha256: str
+    left_out: tuple[str, ...] = ()
 
 
 def make_pack(
@@ -61,9 +62,10 @@ def make_pack(
         raise UsageError(f"a pack ends in .zip, got {str(dest)!r}")
     if not known and not Path(source).is_dir():
         raise UsageError(f"{str(source)!r} is neither a folder nor a data set (one of: {', '.join(ENTRIES)})")
-    files = _dataset(name, size, root) if known else _folder(open_folder(Path(source)), size)
+    collection = None if known else open_folder(Path(source))
+    files = _folder(collection, size) if collection else _dataset(name, size, root)
     counts: dict[str, int] = {}
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    beside = disk.beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
@@ -77,7 +79,7 @@ def make_pack(
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
-    return Packed(target, counts, cache.digest(target))
+    return Packed(target, counts, cache.digest(target), collection.left_out if collection else ())
 
 
 def _dataset(name: str, size: int | None, root: str | os.PathLike[str] | None) -> Iterator[tuple[str, bytes]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,9 +15,11 @@ import numpy.typing as npt
 from genimg.checks import UsageError
 from genimg.data.raw import Pictures
 
-ENDINGS = (".jpg", ".jpeg", ".png")
-OTHER_ENDINGS = (".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".ppm", ".pgm")
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")
+OTHER_ENDINGS = (".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm")
 UNLABELLED = "all"
+LARGEST = 2**28
+"""Bytes of one picture in a pack, unpacked."""
 SPLITS = ("train", "test", "val", "valid", "validation")
 Labels = npt.NDArray[np.int64]
 
@@ -40,12 +43,14 @@ class Collection:
         members: sorted by name.
         splits: all splits, empty ones too.
         read: bytes of a member by name; safe from several threads.
+        left_out: files that are no pictures.
     """
 
     where: str
     members: tuple[Member, ...]
     splits: tuple[str, ...]
     read: Callable[[str], bytes]
+    left_out: tuple[str, ...] = ()
 
     def classes(self) -> tuple[str, ...]:
         """Names of the classes in all splits together, so that a label means the same in each of them."""
@@ -120,6 +125,10 @@ def open_pack(path: Path) -> Collection:
         raise UsageError(f"{path} is not a readable zip file ({error})") from error
     members, splits = [], set()
     for info in archive.infolist():
+        if info.file_size > LARGEST:
+            raise UsageError(
+                f"{path.name}: {info.filename} would be {info.file_size >> 20} MB unpacked, and no picture is"
+            )
         parts = PurePosixPath(info.filename).parts
         if info.is_dir():
             if parts and not parts[0].startswith((".", "__MACOSX")):
@@ -144,8 +153,9 @@ def open_folder(path: Path) -> Collection:
     Raises:
         UsageError: no pictures, or pictures at different depths.
     """
-    files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    files = {file.relative_to(path).as_posix(): file for file in sorted(_files(path))}
     found = [name for name in files if is_picture(name, str(path))]
+    left_out = tuple(sorted(set(files) - set(found)))
     if not found:
         raise UsageError(f"{path} has no .jpg or .png files")
     depth = len(PurePosixPath(found[0]).parts)
@@ -163,4 +173,19 @@ def open_folder(path: Path) -> Collection:
     if depth == 3:
         splits |= {item.name for item in path.iterdir() if item.is_dir() and not item.name.startswith(".")}
     ordered = tuple(sorted(members, key=lambda member: member.name))
-    return Collection(str(path), ordered, tuple(sorted(splits)), lambda name: (path / name).read_bytes())
+    return Collection(str(path), ordered, tuple(sorted(splits)), lambda name: (path / name).read_bytes(), left_out)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The regular files in a folder and below.
+
+    Raises:
+        UsageError: if a folder in it cannot be read: a pack must not lack what nobody could see.
+    """
+
+    def failed(error: OSError) -> None:
+        raise UsageError(f"{error.filename} cannot be read ({error.strerror or error}), so nothing is packed") from None
+
+    for place, folders, files in os.walk(folder, onerror=failed):
+        folders.sort()
+        yield from (Path(place, name) for name in files if Path(place, name).is_file())

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import os
-import struct
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from genimg.checks import UsageError
 from genimg.data import cache
 from genimg.data.cache import Allocate, Bytes
+from genimg.data.pictures import BROKEN as BROKEN
+from genimg.data.pictures import read, why
 
 CHUNK = 64  # pictures per task: large enough that the pool costs nothing, small enough for a smooth bar
 BAR_FROM = 512  # fewer pictures are done before a bar could be read
-DEEP = ("I", "F")  # modes with more than 8 bits a channel, whatever their byte order
-BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error,
-    zipfile.BadZipFile, RuntimeError, Image.DecompressionBombError,
-)  # fmt: skip  # what Pillow and zipfile raise on damaged input
+WHITE = 255  # the ground before which what is transparent stands
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,12 @@ def tensorise(raw: Arrays | Pictures, label: str, size: int | None) -> Bytes:
     """
     text = f"{label}-{size or 'native'}"
     if isinstance(raw, Pictures):
-        return cache.remembered(text, f"{raw.content()}\n{size}", lambda allocate: _develop(raw, label, size, allocate))
+        return cache.remembered(
+            text,
+            f"{raw.content()}\n{size}",
+            lambda allocate: _develop(raw, label, size, allocate),
+            lambda shape: shape[0] == len(raw.files) and shape[1] in (1, 3) and size in (None, shape[2]),
+        )
     if size is None and not raw.slow:
         return raw.read()
 
@@ -89,16 +88,13 @@ def tensorise(raw: Arrays | Pictures, label: str, size: int | None) -> Bytes:
 def decode(data: bytes) -> Image.Image:
     """A picture from the bytes of its file: mode `L` if it is grey, else `RGB`, turned as its EXIF data says.
 
+    What is transparent stands before white, and a deep picture is rounded to 8 bits; see `genimg.data.pictures`.
+
     Raises:
-        UsageError: more than 8 bits a channel.
+        UsageError: 32 bits a channel, of which nobody says what is white.
         OSError, SyntaxError, …: broken data, as Pillow reports it (`BROKEN`).
     """
-    with Image.open(io.BytesIO(data)) as picture:
-        if picture.mode.startswith(DEEP):
-            raise UsageError("has more than 8 bits a channel; save it as an 8-bit picture")
-        picture.load()
-        upright = ImageOps.exif_transpose(picture)
-    return upright.convert("L" if upright.mode in ("L", "1", "LA") else "RGB")
+    return read(data).on(WHITE)
 
 
 def fit(picture: Image.Image, size: int) -> Image.Image:
@@ -166,8 +162,7 @@ def picture(raw: Pictures, i: int, size: int | None) -> Image.Image:
     except UsageError as error:
         raise UsageError(f"{raw.where}: {raw.files[i]} {error}") from error
     except BROKEN as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{raw.where}: {raw.files[i]} is not a readable picture ({reason})") from error
+        raise UsageError(f"{raw.where}: {raw.files[i]} is not a readable picture ({why(error)})") from error
 
 
 def _parallel(count: int, work: Callable[[int], None], label: str) -> None:

@@ -40,7 +40,9 @@ def kept(path: Path, settings: dict[str, Any], device: torch.device, make: Calla
         found = make()
         about = {"device": devices.describe(device), "commit": records.commit()}
         write(path, {**settings, **about, "seconds": time.perf_counter() - begun, "found": found})
-    part: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    part = disk.read_json(path, "remove it, and it is made again")
+    if not isinstance(part, dict):
+        raise UsageError(f"{path} is no part of an experiment; remove it, and it is made again")
     if {name: part.get(name) for name in settings} != json.loads(json.dumps(settings)):
         raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
     return part
@@ -59,7 +61,7 @@ class Stopwatch:
 
     def __init__(self, path: Path) -> None:
         self.path, self.begun = path, time.perf_counter()
-        self.before = float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.exists() else 0.0
+        self.before = _seconds(path) if path.exists() else 0.0
 
     @property
     def seconds(self) -> float:
@@ -69,6 +71,15 @@ class Stopwatch:
     def keep(self) -> None:
         """Writes them; what comes after is lost with the process, as is what was trained since the checkpoint."""
         write(self.path, {"seconds": self.seconds})
+
+
+def _seconds(path: Path) -> float:
+    try:
+        return float(disk.read_json(path, "remove it: only the time is lost")["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{path} holds no seconds; remove it: only the time is lost") from None
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

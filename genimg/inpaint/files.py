@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +13,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from genimg import disk
 from genimg.checks import UsageError, at_least, choice
-from genimg.data.raw import BROKEN, as_picture, decode, fit, planes
+from genimg.data.pictures import open_file
+from genimg.data.raw import WHITE, as_picture, fit, planes
 from genimg.data.stream import MODES, free_names
 from genimg.distributions import Distribution
 from genimg.inpaint import masks
@@ -199,24 +200,28 @@ def inpaint_files(
 
 def _read(path: Path, mask: Tensor, size: int, channels: int) -> _Ready | Unusable:
     try:
-        if not path.is_file():  # reading a pipe would wait for ever
-            return Unusable(path, "is no regular file" if path.exists() else "does not exist")
-        whole = decode(path.read_bytes())
+        picture = open_file(path)
+        whole = picture.on(WHITE)
         known = fit_mask(mask, (whole.height, whole.width), size)
         pixels = torch.from_numpy(planes(fit(whole, size).convert(MODES[channels])).copy())
     except UsageError as error:
         return Unusable(path, str(error))
-    except (*BROKEN, MemoryError) as error:
-        return Unusable(path, (str(error) or type(error).__name__).splitlines()[0])
-    same = whole.size == (size, size)
-    note = "" if same else f"{whole.width}x{whole.height} cropped to the centre square and resized to {size}x{size}"
-    return _Ready(path, pixels.float() / 127.5 - 1, known[0], note)
+    except MemoryError:
+        return Unusable(path, "is larger than the memory")
+    w, h = whole.size
+    notes = [
+        "" if (w, h) == (size, size) else f"{w}x{h} cropped to the centre square and resized to {size}x{size}",
+        picture.note,
+        "its colours are gone: the model knows grey only" if channels == 1 and whole.mode == "RGB" else "",
+        "what is transparent stands before white" if picture.alpha else "",
+    ]
+    return _Ready(path, pixels.float() / 127.5 - 1, known[0], "; ".join(filter(None, notes)))
 
 
 def _write(image: Tensor, target: Path) -> None:
     """A PNG, written beside and renamed."""
     array = ((image.cpu() + 1) * 127.5).round().clamp(0, 255).numpy().astype(np.uint8)
-    beside = target.with_name(f".genimg-{uuid.uuid4().hex}.part")
+    beside = disk.beside(target)
     try:
         picture: Image.Image = as_picture(array)
         picture.save(beside, "PNG")

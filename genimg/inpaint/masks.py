@@ -188,7 +188,8 @@ def read(path: str | Path, invert: bool = False) -> Tensor:
     That is the picture of M. Programs that paint what is to be filled in white (OpenCV is one) mean the opposite.
 
     Args:
-        path: any picture; colour counts by its brightness, and what is transparent is missing.
+        path: any picture, of any depth; colour counts by its brightness, and what is transparent is missing. One of
+            zeros and ones only has its white at 1.
         invert: white = missing instead; what is transparent is then known.
 
     Returns:
@@ -197,21 +198,19 @@ def read(path: str | Path, invert: bool = False) -> Tensor:
     Raises:
         UsageError: no such file, or none that holds a picture.
     """
-    from PIL import Image, ImageOps
-
-    from genimg.data.raw import BROKEN
+    from genimg.data.pictures import open_file
 
     path = Path(path)
-    if not path.is_file():
-        raise UsageError(f"mask {path} {'is no regular file' if path.exists() else 'does not exist'}")
     try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    except (*BROKEN, MemoryError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(f"mask {path} is no readable picture ({reason})") from None
-    black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
-    white = np.asarray(Image.alpha_composite(black, upright).convert("L")) >= KNOWN
+        picture = open_file(path)
+    except UsageError as error:
+        told = str(error) if str(error).startswith(("is ", "does ")) else f"is no readable picture ({error})"
+        raise UsageError(f"mask {path} {told}") from None
+    except MemoryError:
+        raise UsageError(f"mask {path} is larger than the memory") from None
+    if picture.image.mode != "RGB" and 0 < picture.image.getextrema()[1] <= 1.5 * picture.unit:  # type: ignore[operator]
+        picture = picture._replace(image=picture.image.point(lambda value: value * (255 / picture.unit)))
+    white = np.asarray(picture.on(0).convert("L")) >= KNOWN
     return torch.from_numpy((white != invert).astype(np.float32))[None, None]
 
 
