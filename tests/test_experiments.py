@@ -127,7 +127,7 @@ def test_inpainting_table_reports_rows_fills_and_extensions(table):
     assert len(records) == 2 * 7 + 2 and not any(name.startswith("inpaint-") for name in records)  # no claim on LFW
     for mask in ("centre", "squares"):
         cells = records[f"inpainting-lfw-{mask}-best"].config["tables"][0]
-        assert len(cells) == 9 + 5 + 3 + 1
+        assert len(cells) == 9 + len(fills.METHODS) + 3 + 1
         assert cells["telea"]["raw"]["hole"]["mse"] == pytest.approx(cells["telea"]["poisson"]["hole"]["mse"], rel=0.01)
         for cell in cells.values():
             assert cell["poisson"]["hole"]["mse"] > cell["poisson"]["whole"]["mse"]  # what is known is right
@@ -199,7 +199,30 @@ def test_a_fill_of_a_constant_is_that_constant(name):
     y = torch.full((2, 3, 16, 16), 0.2)
     mask = masks.centre_square(16)
     hidden = torch.where(mask == 0, torch.nan, y)  # what is missing must not be looked at
-    assert torch.allclose(fills.fill(name, hidden, mask, y[0]), y, atol=3 / 127.5)  # Telea's is off by up to 2 of 255
+    noise = torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    law = fills.Linear.fit(0.2 + 1e-3 * noise, components=3)
+    found = fills.fill(name, hidden, mask, law)
+    assert torch.allclose(found, y, atol=3 / 127.5)  # Telea's is off by up to 2 of 255
+
+
+def test_the_linear_fill_is_the_conditional_mean():
+    """Against the textbook formula with the whole covariance matrix, and better than any other linear answer tried."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, 3, generator=rng) @ torch.randn(3, 16, generator=rng) + 0.1 * torch.randn(
+        4000, 16, generator=rng
+    )
+    law = fills.Linear.fit(x.reshape(-1, 1, 4, 4), components=3)
+    known = torch.rand(1, 1, 4, 4, generator=rng) < 0.6
+    covariance = (law.basis @ law.basis.T + law.noise**2 * torch.eye(16)).double()
+    k = known.flatten()
+    off = (x[:1] - law.mean.flatten()).double()
+    expected = (
+        law.mean.flatten()[~k] + (covariance[~k][:, k] @ torch.linalg.solve(covariance[k][:, k], off[0, k])).float()
+    )
+    found = law.given(x[:1].reshape(1, 1, 4, 4), known).flatten()[~k]
+    assert torch.allclose(found, expected, atol=1e-4)
+    with pytest.raises(UsageError, match="needs a law"):
+        fills.fill("gaussian", x[:1].reshape(1, 1, 4, 4), known)
 
 
 def test_later_layers_from_the_start_of_a_generator_are_the_generator():

@@ -91,7 +91,7 @@ class Task:
 
     y: Tensor
     squares: Tensor
-    mean_image: Tensor
+    law: fills.Linear
     G: nn.Module
     D: nn.Module
     pool: Tensor
@@ -107,7 +107,7 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """The tables, what they are to be compared with, and per data set a few numbers that sum them up."""
-    fills.opencv()  # said now, not after an hour
+    fills.opencv(), fills.patchmatch()  # what is not installed is missed at once, not after an hour
     size = SIZES[profile]
     folder = out / "inpainting-table"
     if not resume:
@@ -182,7 +182,8 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
     pictures = data.load(name, "test", size=side)
     some = torch.randperm(len(pictures), generator=seeding.rng(seeding.child(seed, f"test {name}")))[: size["images"]]
     y = pictures.take(some).floats()
-    mean_image = data.load(name, "train", size=side).images.float().mean(0) / 127.5 - 1
+    train = data.load(name, "train", size=side).images
+    law = fills.Linear.fit(train, min(fills.COMPONENTS, len(train) - 1))
     path = _weights(name, profile, seed, out)
     G: nn.Module
     D: nn.Module
@@ -199,7 +200,7 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
     squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
     pool = latent.sample(size["candidates"])
     level = inpaint.critic_level(G, D, latent)
-    task = Task(y.to(device), torch.cat(squares), mean_image.to(device), G, D, pool, level, size)
+    task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size)
     return task, None if path is None else sha256(path)
 
 
@@ -280,7 +281,7 @@ def search(task: Task, mask: Tensor, loss: inpaint.Formulation) -> Cell:
 
 def filled(task: Task, mask: Tensor) -> dict[str, Cell]:
     """The cells of all fills without a generator."""
-    return {name: score(task, mask, fills.fill(name, task.y, mask, task.mean_image)) for name in fills.METHODS}
+    return {name: score(task, mask, fills.fill(name, task.y, mask, task.law)) for name in fills.METHODS}
 
 
 def both(task: Task, mask: Tensor, row: str) -> dict[str, Cell]:
