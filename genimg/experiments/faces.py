@@ -40,13 +40,13 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "cpu": {
         "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
-        "critic_width": 48, "start": 4000, "start_lr": 1.5e-3, "keep": 3e-5, "warm": 150, "steps": 7000, "batch": 32,
+        "critic_width": 48, "start": 4000, "start_lr": 1.5e-3, "keep": 6e-5, "warm": 150, "steps": 8000, "batch": 32,
         "critic_per_step": 1, "lr": 3e-4, "critic_lr": 6e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
         "every": 250, "samples": 1000, "scales": 4,
     },
     "full": {
         "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 128, "up": "resize",
-        "critic_width": 96, "start": 20_000, "start_lr": 1e-3, "keep": 3e-5, "warm": 150, "steps": 200_000, "batch": 64,
+        "critic_width": 96, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150, "steps": 200_000, "batch": 64,
         "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25, "drift": 1e-3, "amp": True,
         "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
     },
@@ -148,9 +148,10 @@ def played(
     if not size["keep"]:
         yield from (size["start"] + step.step for step in game)
         return
+    half = {**shared, "batch": size["batch"] // 2}
     kept = encoder_steps(
         E, G, law("keep"), steps=size["steps"], rng=rng["keep"], lr=size["keep"], encoder_lr=size["lr"], decay_lr=True,
-        checkpoint=folder / "keep.safetensors", **shared,
+        checkpoint=folder / "keep.safetensors", **half,
     )  # fmt: skip
     yield from (size["start"] + step.step for step, _ in zip(game, kept, strict=True))
 
