@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, networks, objectives, ranks, weights, zoo
+from genimg import anomaly, networks, objectives, ranks, seeding, weights, zoo
 from genimg.checks import UsageError
 from genimg.experiments import (
     EXPERIMENTS,
@@ -22,6 +22,7 @@ from genimg.experiments import (
     fills,
     history_ablation,
     history_ad,
+    history_epochs,
     inpainting_table,
     out_of_distribution,
     peers,
@@ -353,3 +354,26 @@ def test_the_ablation_changes_one_thing_at_a_time(tmp_path):
     values = {name: record.values for name, record in records.items()}
     assert len({tuple(v) for v in values.values()}) > 12  # the rows do differ
     assert all(0 <= v <= 1 for one in values.values() for v in one)
+
+
+def test_history_epochs_reports_every_variant_blind_and_with_anomalies_and_resumes(tmp_path, monkeypatch):
+    run = EXPERIMENTS["history-epochs"].run
+    first = run("quick", [0], CPU, tmp_path)
+    assert len(first) == len(history_epochs.VARIANTS) * 2 * 3
+    blind = first["history-epochs-long-blind-auroc"]
+    assert 0 <= blind.values[0] <= 1 and len(blind.config["delta"][0]) == 1
+    monkeypatch.setattr(history_epochs, "measure", lambda *a: pytest.fail("nothing may be measured again"))
+    again = run("quick", [0], CPU, tmp_path, resume=True)
+    assert {name: r.values for name, r in again.items()} == {name: r.values for name, r in first.items()}
+
+
+def test_the_long_history_begins_before_the_first_step(tmp_path):
+    normal = torch.rand(200, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    size = history_epochs.SIZES["quick"]
+    history, G, D = history_epochs.played(normal, 0, 1, size, tmp_path)
+    fresh, _ = networks.dcgan(64, 28, 1, size.width, seed=seeding.child(0, "networks 1"))
+    assert history.times[0] == 0 and history.times[-1] == size.epochs * history_epochs.steps_per_epoch(200, size)
+    assert all(
+        torch.equal(a, b) for a, b in zip(history.generators[0].values(), fresh.state_dict().values(), strict=True)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(history.critics[-1].values(), D.state_dict().values(), strict=True))

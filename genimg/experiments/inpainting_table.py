@@ -194,7 +194,7 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
     else:
         G, D = zoo.load(path, device)
     for network in (G, D):  # what convolutions in bfloat16 want
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     rng = seeding.rng(seeding.child(seed, f"pool {name}"), device)
     latent = Gaussian(int(G.latent), rng)  # type: ignore[arg-type]
     if G(latent.sample(1)).shape[1:] != y.shape[1:]:
