@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, networks, objectives, ranks, weights, zoo
+from genimg import anomaly, networks, objectives, ranks, seeding, weights, zoo
 from genimg.checks import UsageError
 from genimg.experiments import (
     EXPERIMENTS,
@@ -22,6 +22,7 @@ from genimg.experiments import (
     fills,
     history_ablation,
     history_ad,
+    history_epochs,
     inpainting_table,
     out_of_distribution,
     peers,
@@ -127,7 +128,7 @@ def test_inpainting_table_reports_rows_fills_and_extensions(table):
     assert len(records) == 2 * 7 + 2 and not any(name.startswith("inpaint-") for name in records)  # no claim on LFW
     for mask in ("centre", "squares"):
         cells = records[f"inpainting-lfw-{mask}-best"].config["tables"][0]
-        assert len(cells) == 9 + 5 + 3 + 1
+        assert len(cells) == 9 + len(fills.METHODS) + 3 + 1
         assert cells["telea"]["raw"]["hole"]["mse"] == pytest.approx(cells["telea"]["poisson"]["hole"]["mse"], rel=0.01)
         for cell in cells.values():
             assert cell["poisson"]["hole"]["mse"] > cell["poisson"]["whole"]["mse"]  # what is known is right
@@ -199,7 +200,30 @@ def test_a_fill_of_a_constant_is_that_constant(name):
     y = torch.full((2, 3, 16, 16), 0.2)
     mask = masks.centre_square(16)
     hidden = torch.where(mask == 0, torch.nan, y)  # what is missing must not be looked at
-    assert torch.allclose(fills.fill(name, hidden, mask, y[0]), y, atol=3 / 127.5)  # Telea's is off by up to 2 of 255
+    noise = torch.randn(20, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    law = fills.Linear.fit(0.2 + 1e-3 * noise, components=3)
+    found = fills.fill(name, hidden, mask, law)
+    assert torch.allclose(found, y, atol=3 / 127.5)  # Telea's is off by up to 2 of 255
+
+
+def test_the_linear_fill_is_the_conditional_mean():
+    """Against the textbook formula with the whole covariance matrix, and better than any other linear answer tried."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, 3, generator=rng) @ torch.randn(3, 16, generator=rng) + 0.1 * torch.randn(
+        4000, 16, generator=rng
+    )
+    law = fills.Linear.fit(x.reshape(-1, 1, 4, 4), components=3)
+    known = torch.rand(1, 1, 4, 4, generator=rng) < 0.6
+    covariance = (law.basis @ law.basis.T + law.noise**2 * torch.eye(16)).double()
+    k = known.flatten()
+    off = (x[:1] - law.mean.flatten()).double()
+    expected = (
+        law.mean.flatten()[~k] + (covariance[~k][:, k] @ torch.linalg.solve(covariance[k][:, k], off[0, k])).float()
+    )
+    found = law.given(x[:1].reshape(1, 1, 4, 4), known).flatten()[~k]
+    assert torch.allclose(found, expected, atol=1e-4)
+    with pytest.raises(UsageError, match="needs a law"):
+        fills.fill("gaussian", x[:1].reshape(1, 1, 4, 4), known)
 
 
 def test_later_layers_from_the_start_of_a_generator_are_the_generator():
@@ -330,3 +354,26 @@ def test_the_ablation_changes_one_thing_at_a_time(tmp_path):
     values = {name: record.values for name, record in records.items()}
     assert len({tuple(v) for v in values.values()}) > 12  # the rows do differ
     assert all(0 <= v <= 1 for one in values.values() for v in one)
+
+
+def test_history_epochs_reports_every_variant_blind_and_with_anomalies_and_resumes(tmp_path, monkeypatch):
+    run = EXPERIMENTS["history-epochs"].run
+    first = run("quick", [0], CPU, tmp_path)
+    assert len(first) == len(history_epochs.VARIANTS) * 2 * 3
+    blind = first["history-epochs-long-blind-auroc"]
+    assert 0 <= blind.values[0] <= 1 and len(blind.config["delta"][0]) == 1
+    monkeypatch.setattr(history_epochs, "measure", lambda *a: pytest.fail("nothing may be measured again"))
+    again = run("quick", [0], CPU, tmp_path, resume=True)
+    assert {name: r.values for name, r in again.items()} == {name: r.values for name, r in first.items()}
+
+
+def test_the_long_history_begins_before_the_first_step(tmp_path):
+    normal = torch.rand(200, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    size = history_epochs.SIZES["quick"]
+    history, G, D = history_epochs.played(normal, 0, 1, size, tmp_path)
+    fresh, _ = networks.dcgan(64, 28, 1, size.width, seed=seeding.child(0, "networks 1"))
+    assert history.times[0] == 0 and history.times[-1] == size.epochs * history_epochs.steps_per_epoch(200, size)
+    assert all(
+        torch.equal(a, b) for a, b in zip(history.generators[0].values(), fresh.state_dict().values(), strict=True)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(history.critics[-1].values(), D.state_dict().values(), strict=True))

@@ -482,3 +482,20 @@ def test_without_a_mask_it_is_the_projection_onto_the_range():
     assert float((out.raw - wanted).abs().max()) < 0.05 and torch.equal(out.poisson, wanted)
     with pytest.raises(UsageError, match="window=None"):
         ip.inpaint(G, D, wanted, all_known, law())
+
+
+def test_a_search_in_bfloat16_ends_where_one_in_float32_does():
+    G, D = gi.networks.dcgan(latent=8, size=32, channels=1, width=8, seed=0, up="resize")
+    z = torch.randn(2, 8, generator=gi.rng(0))
+    y = ip.frozen(G)(z)
+    loss = ip.Loss(D, y, masks.centre_square(32), prior=0.0)
+    start = (z + 0.3 * torch.randn(2, 8, generator=gi.rng(1)))[:, None]
+    exact, rough = (list(ip.search_steps(G, loss, start, steps=60, lr=0.05, amp=amp))[-1] for amp in (False, True))
+    assert rough.best_loss.dtype == torch.float32
+    assert bool((rough.best_loss < 0.3 * exact_start(G, loss, start)).all())
+    assert torch.allclose(rough.best_loss, exact.best_loss, atol=0.1 * float(exact_start(G, loss, start).max()))
+
+
+def exact_start(G, loss, start):
+    """(n, 1), what the starts cost in float32."""
+    return next(iter(ip.search_steps(G, loss, start, steps=0))).loss

@@ -31,6 +31,8 @@ LAYERS = {
     "tanh": (nn.Tanh(), (2, 7)),
     "convolution": (nn.Conv2d(3, 4, 4, 2, 1), (2, 3, 6, 8)),
     "transposed": (nn.ConvTranspose2d(3, 4, 4, 2, 1), (2, 3, 5, 4)),
+    "doubling": (nn.Upsample(scale_factor=2), (2, 3, 5, 4)),
+    "convolution, same side": (nn.Conv2d(3, 4, 3, padding=1), (2, 3, 5, 4)),
 }
 
 

@@ -110,6 +110,11 @@ EXPERIMENTS = {
             ("history-mnist-",),
         ),
         Experiment(
+            "history-epochs",
+            "HistoryAD with a history of epochs: windows, starts and objectives of D_TV, trained until delta is flat",
+            ("history-epochs-",),
+        ),
+        Experiment(
             "history-ablation",
             "HistoryAD on three digits: instants, start of D_TV, number of states, bound, length",
             ("history-ablation-",),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +22,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from genimg import data, devices, metrics, objectives, seeding, transport, zoo
+from genimg import data, devices, metrics, networks, objectives, seeding, transport, zoo
 from genimg.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.experiments import Progress
 from genimg.experiments.parts import Stopwatch
 from genimg.records import Record
-from genimg.training import gan_steps
+from genimg.training import critic_steps, encoder_steps, gan_steps
 
+# start: updates of the decoder that G starts as, and its rate; 0 starts at random. keep: the rate of G in the encoder
+# steps that go on beside the game; 0 plays the game alone. share and drift: of `objectives.WassersteinGP`.
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
-        "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "steps": 4, "batch": 8,
-        "critic_per_step": 1, "lr": 1e-3, "amp": False, "decay": 0.9, "every": 2, "samples": 16, "scales": 3,
+        "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "up": "resize",
+        "critic_width": 8, "start": 3, "start_lr": 1e-3, "keep": 1e-4, "warm": 2, "steps": 4, "batch": 8,
+        "critic_per_step": 1, "lr": 1e-3, "critic_lr": 1e-3, "share": 0.5, "drift": 1e-3, "amp": False, "decay": 0.9,
+        "every": 2, "samples": 16, "scales": 3,
     },
     "cpu": {
-        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 128, "width": 48, "steps": 4000, "batch": 32,
-        "critic_per_step": 2, "lr": 5e-4, "amp": True, "decay": 0.998, "every": 250, "samples": 1000, "scales": 4,
+        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
+        "critic_width": 48, "start": 4000, "start_lr": 1.5e-3, "keep": 6e-5, "warm": 150, "steps": 8000, "batch": 32,
+        "critic_per_step": 1, "lr": 3e-4, "critic_lr": 6e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
+        "every": 250, "samples": 1000, "scales": 4,
     },
     "full": {
-        "data": "celeba", "side": 64, "architecture": "resnet", "latent": 128, "width": 64, "steps": 100_000,
-        "batch": 64, "critic_per_step": 5, "lr": 2e-4, "amp": True, "decay": 0.9999, "every": 250, "samples": 10_000,
-        "scales": 4,
+        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 128, "up": "resize",
+        "critic_width": 96, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150, "steps": 200_000, "batch": 64,
+        "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25, "drift": 1e-3, "amp": True,
+        "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
     },
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
@@ -63,23 +71,20 @@ def run(
         watch = Stopwatch(folder / "seconds.json")
         arguments = {
             "latent": size["latent"], "size": size["side"], "channels": train.images.shape[1], "width": size["width"],
+            "up": size["up"], "critic_width": size["critic_width"],
         }  # fmt: skip
         G, D = zoo.ARCHITECTURES[size["architecture"]](**arguments, seed=seeding.child(seed, "networks"))
+        E = networks.encoder(
+            size["latent"], size["side"], arguments["channels"], size["critic_width"], seeding.child(seed, "encoder")
+        )
         # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
-        G, D = (network.to(device, memory_format=torch.channels_last) for network in (G, D))  # type: ignore[call-overload]
+        G, D, E = (network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
         average = copy.deepcopy(G)
-        rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("latent", "objective")}
-        law = pictures(train.images, seeding.child(seed, "real"), device, memory_format=torch.channels_last)
-        for step in gan_steps(
-            G, D, Mirrored(law), Gaussian(size["latent"], rng["latent"]),
-            objectives.WassersteinGP(10.0), steps=size["steps"], rng=rng["objective"], batch=size["batch"],
-            critic_per_step=size["critic_per_step"], accumulate=size.get("accumulate", 1), lr=size["lr"],
-            betas=(0.0, 0.9), amp=size["amp"], average=average, average_decay=size["decay"], decay_lr=True,
-            checkpoint=folder / "state.safetensors", checkpoint_every=size["every"],
-        ):  # fmt: skip
-            if step.step % 20 == 0:
-                progress(f"faces seed {seed}", k * size["steps"] + step.step, len(seeds) * size["steps"])
-            if step.step % size["every"] == 0 or step.step == size["steps"]:
+        for done in played(G, D, E, average, train, seed, device, folder, size):
+            if done % 20 == 0:
+                total = len(seeds) * (size["start"] + size["steps"])
+                progress(f"faces seed {seed}", k * (size["start"] + size["steps"]) + done, total)
+            if done % size["every"] == 0 or done == size["start"] + size["steps"]:
                 watch.keep()
         found.append(measure({"average": average.eval(), "last": G.eval()}, train, test, seed, size))
         seconds += watch.seconds
@@ -107,6 +112,50 @@ def run(
     }
 
 
+def played(
+    G: nn.Module, D: nn.Module, E: nn.Module, average: nn.Module, train: data.Images, seed: int, device: torch.device,
+    folder: Path, size: dict[str, Any],
+) -> Iterator[int]:  # fmt: skip
+    """Trains the four networks in place; yields the number of steps done, those of the start included."""
+    rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("latent", "objective", "start", "keep")}
+
+    def law(name: str) -> Mirrored:
+        seeds = seeding.child(seed, name)
+        return Mirrored(pictures(train.images, seeds, device, memory_format=torch.channels_last))
+
+    shared: dict[str, Any] = {"batch": size["batch"], "amp": size["amp"], "checkpoint_every": size["every"]}
+    latent = Gaussian(size["latent"], rng["latent"])
+    objective = objectives.WassersteinGP(10.0, size["share"], size["drift"])
+    for start in encoder_steps(
+        E, G, law("start"), steps=size["start"], rng=rng["start"], lr=size["start_lr"], decay_lr=True,
+        checkpoint=folder / "start.safetensors", **shared,
+    ):  # fmt: skip
+        yield start.step
+    if not (folder / "state.safetensors").exists():
+        average.load_state_dict(G.state_dict())
+        # A critic that knows nothing yet would first lead the decoder astray.
+        warm = critic_steps(
+            D, law("warm"), Pushforward(G, latent), objective, steps=size["warm"], rng=rng["objective"],
+            batch=size["batch"], lr=size["critic_lr"],
+        )  # fmt: skip
+        for _ in warm:
+            pass
+    game = gan_steps(
+        G, D, law("real"), latent, objective, steps=size["steps"], rng=rng["objective"],
+        critic_per_step=size["critic_per_step"], lr=size["lr"], critic_lr=size["critic_lr"], betas=(0.0, 0.99),
+        average=average, average_decay=size["decay"], decay_lr=True, checkpoint=folder / "state.safetensors", **shared,
+    )  # fmt: skip
+    if not size["keep"]:
+        yield from (size["start"] + step.step for step in game)
+        return
+    half = {**shared, "batch": size["batch"] // 2}
+    kept = encoder_steps(
+        E, G, law("keep"), steps=size["steps"], rng=rng["keep"], lr=size["keep"], encoder_lr=size["lr"], decay_lr=True,
+        checkpoint=folder / "keep.safetensors", **half,
+    )  # fmt: skip
+    yield from (size["start"] + step.step for step, _ in zip(game, kept, strict=True))
+
+
 def recipe(
     size: dict[str, Any], train: data.Images, seed: int, profile: str, device: torch.device, found: dict[str, Any]
 ) -> dict[str, Any]:
@@ -115,9 +164,12 @@ def recipe(
         "data": f"{size['data']} train, {len(train)} faces, flipped at random",
         "steps": size["steps"],
         "seed": seed,
-        "objective": "WGAN-GP, lambda 10",
-        "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0, 0.9), batch {size['batch']}, "
-        f"{size['critic_per_step']} critic updates per step, {'bfloat16' if size['amp'] else 'float32'}",
+        "objective": f"WGAN-GP, lambda 10 on {size['share']:g} of each batch, drift {size['drift']:g}",
+        "optimiser": f"Adam, lr {size['lr']} for G, {size['critic_lr']} for D, falling linearly to 0, betas (0, 0.99), "
+        f"batch {size['batch']}, {size['critic_per_step']} critic updates per step, "
+        f"{'bfloat16' if size['amp'] else 'float32'}",
+        "start": f"decoder of a variational autoencoder, {size['start']} steps; "
+        f"trained on beside the game at lr {size['keep']:g}",
         "average": f"G is the moving average of its weights, decay {size['decay']}",
         "sliced_w1_to_test": round(found["average"]["sliced-w1"], 4),
         "precision": round(found["average"]["precision"], 4),
@@ -226,7 +278,7 @@ def record(
         unit="1",
         better="lower" if metric == "sliced-w1" else "higher",
         values=[f[network][metric] for f in found],
-        config={**size, "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.9], **details},
+        config={**size, "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.99], **details},
         weights=weights,
         deviations=deviations,
         **common,

@@ -41,16 +41,17 @@ from genimg.weights import sha256
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "data": ["lfw"], "images": 3, "steps": 2, "candidates": 4, "restarts": 2, "later_steps": 2, "reach_steps": 2,
-        "holes": [0.25, 0.5], "batch": 4,
+        "holes": [0.25, 0.5], "batch": 4, "amp": False,
     },
     "cpu": {
         "data": ["celeba", "svhn", "mnist", "scenes"], "images": 64, "steps": 200, "candidates": 256, "restarts": 4,
         "later_steps": 100, "reach_steps": 400, "holes": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75], "batch": 32,
+        "amp": True,
     },
     "full": {
         "data": ["celeba", "svhn", "mnist", "scenes"], "images": 1000, "steps": 1500, "candidates": 2048,
         "restarts": 16, "later_steps": 500, "reach_steps": 3000,
-        "holes": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875], "batch": 512,
+        "holes": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875], "batch": 512, "amp": True,
     },
 }  # fmt: skip
 LR, LATER_LR = 0.1, 0.01
@@ -91,7 +92,7 @@ class Task:
 
     y: Tensor
     squares: Tensor
-    mean_image: Tensor
+    law: fills.Linear
     G: nn.Module
     D: nn.Module
     pool: Tensor
@@ -107,7 +108,7 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """The tables, what they are to be compared with, and per data set a few numbers that sum them up."""
-    fills.opencv()  # said now, not after an hour
+    fills.opencv(), fills.patchmatch()  # what is not installed is missed at once, not after an hour
     size = SIZES[profile]
     folder = out / "inpainting-table"
     if not resume:
@@ -182,7 +183,8 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
     pictures = data.load(name, "test", size=side)
     some = torch.randperm(len(pictures), generator=seeding.rng(seeding.child(seed, f"test {name}")))[: size["images"]]
     y = pictures.take(some).floats()
-    mean_image = data.load(name, "train", size=side).images.float().mean(0) / 127.5 - 1
+    train = data.load(name, "train", size=side).images
+    law = fills.Linear.fit(train, min(fills.COMPONENTS, len(train) - 1))
     path = _weights(name, profile, seed, out)
     G: nn.Module
     D: nn.Module
@@ -191,6 +193,8 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
         G, D = inpaint.frozen(G.to(device)), inpaint.frozen(D.to(device))
     else:
         G, D = zoo.load(path, device)
+    for network in (G, D):  # what convolutions in bfloat16 want
+        network.to(memory_format=torch.channels_last)
     rng = seeding.rng(seeding.child(seed, f"pool {name}"), device)
     latent = Gaussian(int(G.latent), rng)  # type: ignore[arg-type]
     if G(latent.sample(1)).shape[1:] != y.shape[1:]:
@@ -199,7 +203,7 @@ def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path)
     squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
     pool = latent.sample(size["candidates"])
     level = inpaint.critic_level(G, D, latent)
-    task = Task(y.to(device), torch.cat(squares), mean_image.to(device), G, D, pool, level, size)
+    task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size)
     return task, None if path is None else sha256(path)
 
 
@@ -250,7 +254,7 @@ def latents(
     for rows in torch.arange(len(task.y)).split(max(1, task.size["batch"] // restarts)):
         loss = inpaint.Loss(task.D, task.y[rows], mask if len(mask) == 1 else mask[rows], level=task.level, **arguments)
         z = inpaint.best_starts(G, loss, task.pool, restarts) if start is None else start[rows]
-        (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr), maxlen=1)
+        (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr, amp=task.size["amp"]), maxlen=1)
         order = last.best_loss.argsort(dim=1)
         found.append(last.best_z.gather(1, order[..., None].expand_as(last.best_z)))
     return torch.cat(found)
@@ -280,7 +284,7 @@ def search(task: Task, mask: Tensor, loss: inpaint.Formulation) -> Cell:
 
 def filled(task: Task, mask: Tensor) -> dict[str, Cell]:
     """The cells of all fills without a generator."""
-    return {name: score(task, mask, fills.fill(name, task.y, mask, task.mean_image)) for name in fills.METHODS}
+    return {name: score(task, mask, fills.fill(name, task.y, mask, task.law)) for name in fills.METHODS}
 
 
 def both(task: Task, mask: Tensor, row: str) -> dict[str, Cell]:

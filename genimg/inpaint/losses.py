@@ -153,7 +153,7 @@ class Loss:
 
     def prior_loss(self, x: Tensor) -> Tensor:
         """The prior loss with its weight, (k,)."""
-        scores = self.D(x).reshape(len(x))
+        scores = self.D(x).to(x.dtype).reshape(len(x))
         return self.prior * (critic_prior(scores) if self.prior_form == "critic" else log_prior(scores, self.level))
 
 

@@ -92,6 +92,7 @@ def search_steps(
     sphere: bool = False,
     patience: int | None = 50,
     tolerance: float = 1e-3,
+    amp: bool = False,
 ) -> Iterator[SearchStep]:
     """ẑ = argmin_z L(G(z)) by Adam, from each of r starts for each of n images at once.
 
@@ -109,6 +110,8 @@ def search_steps(
         patience: a search ends once its loss has not fallen by the share `tolerance` within this many steps, and costs
             nothing from there on; None never ends one.
         tolerance: see `patience`.
+        amp: networks in bfloat16, z, its moments and the sums of the loss in float32. Several times as fast where the
+            processor has bfloat16 units and the networks are in channels last.
 
     Yields:
         `SearchStep` before the first update and after each one, until all searches have ended.
@@ -141,8 +144,9 @@ def search_steps(
 
     for step in range(steps + 1):
         at = z[active].requires_grad_(step < steps)
-        x = G(at)
-        value = loss(x, image[active])
+        with torch.autocast(at.device.type, dtype=torch.bfloat16, enabled=amp):
+            x = G(at).to(at.dtype)
+            value = loss(x, image[active])
         seen = x.detach().clone() if seen is None else seen.index_copy(0, active, x.detach())
         now = now.index_copy(0, active, value.detach())
         better = now < best

@@ -13,7 +13,7 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d
 
 from genimg.checks import UsageError
 
@@ -79,6 +79,12 @@ def _(layer: nn.ConvTranspose2d, x: Tensor) -> tuple[Tensor, Pullback]:
 def _(layer: nn.Conv2d, x: Tensor) -> tuple[Tensor, Pullback]:
     # Exact where the stride divides the side, as in all halvings of `dcgan`.
     return layer(x), lambda v: conv_transpose2d(v, layer.weight, None, layer.stride, layer.padding)  # type: ignore[arg-type]
+
+
+@pullback.register
+def _(layer: nn.Upsample, x: Tensor) -> tuple[Tensor, Pullback]:
+    # Each pixel twice in each direction: back to the sum of its four copies.
+    return layer(x), lambda v: 4 * avg_pool2d(v, 2)
 
 
 @pullback.register

@@ -4,7 +4,7 @@ Book: 02_gan_theory (first GAN), 04_wgan, 06_chromagan, 07_inpainting.
 """
 
 from genimg.networks.chromagan import ChromaGenerator, Colours, PatchCritic, chromagan, load_vgg16
-from genimg.networks.dcgan import Critic, Generator, dcgan
+from genimg.networks.dcgan import Critic, Generator, dcgan, encoder
 from genimg.networks.mlp import mlp
 from genimg.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
 
@@ -19,6 +19,7 @@ __all__ = [
     "ResidualGenerator",
     "chromagan",
     "dcgan",
+    "encoder",
     "load_vgg16",
     "mlp",
     "resnet",

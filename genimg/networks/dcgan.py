@@ -10,15 +10,17 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from genimg.checks import at_least
+from genimg.checks import at_least, choice
 from genimg.networks.sides import doublings
 from genimg.seeding import seeded
+
+DOUBLINGS = ("transposed", "resize")
 
 
 class Generator(nn.Module):
     """z (n, latent) → image (n, channels, size, size) in (−1, 1): a linear layer, then doublings of the side."""
 
-    def __init__(self, latent: int, channels: int, widths: Sequence[int], side: int) -> None:
+    def __init__(self, latent: int, channels: int, widths: Sequence[int], side: int, up: str = "transposed") -> None:
         super().__init__()
         self.latent = latent
         self.start = nn.Sequential(
@@ -29,24 +31,35 @@ class Generator(nn.Module):
         )
         blocks: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
-            blocks += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.GroupNorm(8, outputs), nn.ReLU()]
+            blocks += [*_doubling(inputs, outputs, up), nn.GroupNorm(8, outputs), nn.ReLU()]
         self.blocks = nn.Sequential(*blocks)
-        self.end = nn.Sequential(nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
+        self.end = nn.Sequential(*_doubling(widths[-1], channels, up), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         return self.end(self.blocks(self.start(z)))
 
 
-class Critic(nn.Module):
-    """Image (n, channels, size, size) → score (n,): halvings of the side without any norm, then a linear layer."""
+def _doubling(inputs: int, outputs: int, up: str) -> list[nn.Module]:
+    """Layers that double the side: 4 x 4 transposed with stride 2, or each pixel twice and then 3 x 3.
 
-    def __init__(self, channels: int, widths: Sequence[int], side: int) -> None:
+    Two neighbours of a transposed convolution see different weights of its kernel, which leaves a grid; after resizing
+    all see the same (Odena, Dumoulin & Olah 2016).
+    """
+    if up == "transposed":
+        return [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]
+    return [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1)]
+
+
+class Critic(nn.Module):
+    """Image (n, channels, size, size) → (n,), or (n, numbers): halvings of the side without norms, a linear layer."""
+
+    def __init__(self, channels: int, widths: Sequence[int], side: int, numbers: int = 1) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
             blocks += [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(0.2)]
         self.blocks = nn.Sequential(*blocks, nn.Flatten())
-        self.end = nn.Linear(widths[-1] * side * side, 1)
+        self.end = nn.Linear(widths[-1] * side * side, numbers)
 
     def features(self, x: Tensor) -> Tensor:
         """(n, d): what the linear layer at the end sees."""
@@ -57,7 +70,13 @@ class Critic(nn.Module):
 
 
 def dcgan(
-    latent: int = 64, size: int = 28, channels: int = 1, width: int = 32, seed: int | None = None
+    latent: int = 64,
+    size: int = 28,
+    channels: int = 1,
+    width: int = 32,
+    seed: int | None = None,
+    up: str = "transposed",
+    critic_width: int | None = None,
 ) -> tuple[Generator, Critic]:
     """Generator and critic in the manner of DCGAN, for any side that is 4 to 7 times a power of two.
 
@@ -71,6 +90,8 @@ def dcgan(
         channels: 1 or 3, say.
         width: channels of the layer next to the image, doubled at each halving of the side; a multiple of 8.
         seed: initialisation of both networks; None uses the ambient generator.
+        up: how the generator doubles the side, "transposed" as in DCGAN or "resize", which leaves no grid.
+        critic_width: `width` of the critic, if it is another.
 
     Raises:
         UsageError: for a side that no sequence of doublings reaches, or a width that is no multiple of 8.
@@ -87,6 +108,27 @@ def dcgan(
     """
     at_least(channels, 1, "channels")
     side, halvings = doublings("dcgan", size, width)
-    widths = [width * 2**k for k in range(halvings)]
+    choice(up, "up", DOUBLINGS)
+    widths, of_critic = ([w * 2**k for k in range(halvings)] for w in (width, critic_width or width))
+    doublings("dcgan", size, of_critic[0])
     with seeded(seed):
-        return Generator(latent, channels, widths[::-1], side), Critic(channels, widths, side)
+        return Generator(latent, channels, widths[::-1], side, up), Critic(channels, of_critic, side)
+
+
+def encoder(latent: int = 128, size: int = 64, channels: int = 3, width: int = 48, seed: int | None = None) -> Critic:
+    """Image (n, channels, size, size) → (n, 2 · latent), means and log deviations of z: a critic's layers.
+
+    Args:
+        latent, size, channels, width, seed: as for `dcgan`.
+
+    Source: Kingma & Welling 2014; the layers are those of `dcgan`'s critic.
+    Book: 07_inpainting.
+
+    Example:
+        >>> import torch
+        >>> encoder(latent=8, size=32, channels=1, width=8, seed=0)(torch.zeros(2, 1, 32, 32)).shape
+        torch.Size([2, 16])
+    """
+    side, halvings = doublings("encoder", size, width)
+    with seeded(seed):
+        return Critic(channels, [width * 2**k for k in range(halvings)], side, 2 * latent)
