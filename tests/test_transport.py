@@ -277,11 +277,11 @@ def test_sinkhorn_bears_weights_that_vanish():
 
 
 def test_the_debiased_divergence():
-    x, y = random_clouds(20, 25)
-    assert sinkhorn_divergence(x, x[torch.randperm(20)], 0.5) == pytest.approx(0, abs=1e-7)
+    x, y = random_clouds(8, 10)
+    assert sinkhorn_divergence(x, x.flip(0), 0.5) == pytest.approx(0, abs=1e-7)
     assert sinkhorn(distances(x, x), 0.5).value > 0.1  # what is taken away
     assert 0 < sinkhorn_divergence(x, y, 0.5) == pytest.approx(sinkhorn_divergence(y, x, 0.5), abs=1e-7)
-    assert sinkhorn_divergence(x, y, 0.04) == pytest.approx(w1_primal(x, y).value, abs=0.04)
+    assert sinkhorn_divergence(x, y, 0.2) == pytest.approx(w1_primal(x, y).value, abs=0.1)
     energy = float(distances(x, y).mean() - distances(x, x).mean() / 2 - distances(y, y).mean() / 2)
     assert sinkhorn_divergence(x, y, 1e4) == pytest.approx(energy, abs=1e-3)
 

@@ -250,7 +250,7 @@ def lipschitz(critic: object, x: object, y: object) -> Verdict:
 
 @judged
 def sinkhorn(plan: object) -> Verdict:
-    """Whether plan(cost, eps), a matrix (n, m) and a number, is the entropic plan between uniform laws, also for small eps.
+    """Whether plan(cost, eps), (n, m) and a number, is the entropic plan between uniform laws, also for small eps.
 
     Example:
         >>> sinkhorn(lambda cost, eps: torch.full_like(cost, 1 / cost.numel()))

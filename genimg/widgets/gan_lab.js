@@ -84,7 +84,7 @@ export function pass(net, x) {
         slope[i] = 1 - a[i] * a[i];
         bend[i] = -2 * a[i] * slope[i];
       } else {
-        slope[i] = a[i] > 0 ? 1 : 0.2;
+        slope[i] = a[i] > 0 ? 1 : net.activation === "leaky" ? 0.2 : 0;
         a[i] *= slope[i];
       }
     trace.h.push(a);
@@ -428,7 +428,7 @@ function render({ model, el }) {
       ${choose("rateD", "critic’s rate", RATES.map((n) => [n, n]))}
       ${choose("rateG", "generator’s rate", RATES.map((n) => [n, n]))}
       ${choose("momentum", "momentum β₁", [0, 0.5, 0.9].map((n) => [n, n]))}
-      ${choose("activation", "activation", [["leaky", "leaky ReLU"], ["tanh", "tanh"]])}
+      ${choose("activation", "activation", [["relu", "ReLU"], ["leaky", "leaky ReLU"], ["tanh", "tanh"]])}
       ${choose("seed", "seed", [1, 2, 3, 4, 5].map((n) => [n, n]))}</div>
       <div class="bar pen" hidden><span>Draw on the picture.</span><button ${QUIET} type="button" data-do="clear">clear the drawing</button></div>
       <canvas class="curves" style="aspect-ratio:3" role="img"></canvas>

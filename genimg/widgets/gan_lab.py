@@ -45,11 +45,11 @@ def _preset(note: str, setting: dict[str, Any], label: str, change: dict[str, An
 
 PRESETS = {
     "collapse": _preset(
-        "The generator runs from mode to mode and never holds two: the critic moves, and it follows.",
-        {"steps": 5, "rateD": 0.001, "rateG": 0.01},
-        "gradient penalty",
-        {"objective": "gp", "strength": 1.0},
-        "One change: a critic of slope near 1. Count the modes.",
+        "The generator outruns its critic: it jumps from mode to mode and never holds them all.",
+        {"rateD": 0.001, "rateG": 0.01},
+        "five critic steps",
+        {"steps": 5},
+        "One change: the critic moves five times as often. Count the modes.",
     ),
     "circling": _preset(
         "Both players have momentum: the cloud overshoots its goal and comes back, again and again.",
@@ -114,7 +114,8 @@ class GanLab(anywidget.AnyWidget):
             for x, y in points.tolist()
         )
         return (
-            f'<svg viewBox="0 0 300 300" width="300" style="max-width:100%" role="img" aria-label="{label}">{dots}</svg>'
+            f'<svg viewBox="0 0 300 300" width="300" style="max-width:100%" role="img"'
+            f' aria-label="{label}">{dots}</svg>'
             "<p>Where scripts run, this picture is a game: two networks that train before your eyes.</p>"
         )
 
@@ -123,7 +124,7 @@ def _checked(setting: dict[str, Any]) -> dict[str, Any]:
     unknown = set(setting) - set(USUAL)
     if unknown:
         raise UsageError(f"a setting has {', '.join(USUAL)}, not {sorted(unknown)[0]!r}")
-    for name, options in (("law", LAWS), ("objective", OBJECTIVES), ("activation", ("leaky", "tanh"))):
+    for name, options in (("law", LAWS), ("objective", OBJECTIVES), ("activation", ("relu", "leaky", "tanh"))):
         choice(setting[name], name, options)
     for name in ("strength", "rateD", "rateG"):
         setting[name] = positive(float(setting[name]), name)
