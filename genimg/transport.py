@@ -298,8 +298,8 @@ def sinkhorn(
 def sinkhorn_divergence(x: Tensor, y: Tensor, eps: float, a: Tensor | None = None, b: Tensor | None = None) -> float:
     """The debiased entropic cost S(x, y) = OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2, with Euclidean cost.
 
-    OT is the `value` of `sinkhorn`. The blurred plan moves mass between neighbours, so OT(x, x) is not 0; S(x, x) is, and
-    S is positive for different laws. S tends to W1 as eps -> 0, and to half of an energy distance as eps -> inf.
+    OT is the `value` of `sinkhorn`. The blurred plan moves mass between neighbours, so OT(x, x) is not 0. S(x, x) is 0,
+    and S is positive for different laws. It tends to W1 as eps -> 0, and to half of an energy distance as eps -> inf.
 
     Source: Feydy et al., Interpolating between optimal transport and MMD using Sinkhorn divergences, 2019, equation 3.
     Book: 03_wasserstein_tv.
