@@ -25,6 +25,7 @@ def test_junk_is_not_yet_an_answer(junk):
         check.blur(junk, 5.6),
         check.blur(blurred, junk),
         check.lipschitz(junk, x, x + 1),
+        check.sinkhorn(junk),
         check.lipschitz(lambda z: z[:, 0], junk, x),
         check.lipschitz(lambda z: z[:, 0], x, x),
         check.lipschitz(lambda z: z[:, 0], x, x[:0]),
@@ -186,3 +187,41 @@ def test_a_lipschitz_critic_between_two_samples():
     ]:
         verdict = check.lipschitz(wrong, x, y)
         assert word in verdict.says and not verdict
+
+
+def entropic(cost, eps, steps=3000, logs=True, halves=2):
+    """Sinkhorn between uniform laws, with the mistakes that one makes."""
+    n, m = cost.shape
+    f, g = torch.zeros(n, dtype=cost.dtype), torch.zeros(m, dtype=cost.dtype)
+    if not logs:
+        K = torch.exp(-cost / eps)
+        u, v = torch.ones_like(f), torch.ones_like(g)
+        for _ in range(steps):
+            u = 1 / n / (K @ v)
+            v = 1 / m / (K.T @ u)
+        return u[:, None] * K * v
+    for _ in range(steps):
+        f = -eps * (torch.logsumexp((g - cost) / eps, 1) - math.log(m))
+        if halves == 2:
+            g = -eps * (torch.logsumexp((f[:, None] - cost) / eps, 0) - math.log(n))
+    return torch.exp((f[:, None] + g - cost) / eps) / (n * m)
+
+
+def test_sinkhorn_in_logarithms():
+    assert check.sinkhorn(entropic)
+
+
+@pytest.mark.parametrize(
+    ("plan", "word"),
+    [
+        (
+            lambda c, e: entropic(c - 1 * (e > 0.1), e, logs=False) if e > 0.1 else entropic(c * 1e3, e, logs=False),
+            "left the floats",
+        ),
+        (lambda c, e: entropic(c, e) * c.numel(), "sum 1"),
+        (lambda c, e: entropic(c, e, halves=1), "both halves"),
+        (lambda c, e: entropic(c, 2 * e), "another plan"),
+    ],
+)
+def test_sinkhorn_says_what_is_wrong(plan, word):
+    assert word in repr(check.sinkhorn(plan))

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from genimg.checks import UsageError
 from genimg.divergence import delta
-from genimg.transport import c_transform, distances, sliced_w1, transport_cost, w1_1d, w1_dual, w1_primal
+from genimg.transport import (
+    c_transform,
+    distances,
+    sinkhorn,
+    sinkhorn_divergence,
+    sliced_w1,
+    transport_cost,
+    w1_1d,
+    w1_dual,
+    w1_primal,
+    w2_1d,
+)
 
 coordinate = st.floats(-3, 3, width=32)
 weight = st.integers(0, 5)
@@ -214,3 +225,71 @@ def test_bad_costs_and_lines():
         c_transform(torch.zeros(3), torch.zeros(2, 3))
     with pytest.raises(UsageError, match="use w1_primal"):
         w1_1d(torch.zeros(2, 2), torch.zeros(2, 2))
+
+
+@given(clouds(d=1))
+def test_w2_on_the_line_is_transport_with_squared_costs(pair):
+    (x, a), (y, b) = pair
+    squared = transport_cost(distances(x, y).square(), a, b).value
+    assert w2_1d(x, y, a, b) ** 2 == pytest.approx(squared, abs=1e-9)
+    assert w2_1d(x, y, a, b) >= w1_1d(x, y, a, b) - 1e-9
+
+
+def test_w2_of_gaussians_adds_means_and_deviations():
+    """W2(N(m, s), N(n, t))^2 = (m - n)^2 + (s - t)^2."""
+    levels = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    normal = torch.special.ndtri(levels)
+    assert w2_1d(normal, 3 + 2 * normal) ** 2 == pytest.approx(9 + 1, rel=1e-3)
+
+
+@pytest.mark.parametrize("eps", [0.05, 0.3, 3.0])
+def test_sinkhorn_is_that_of_pot(eps):
+    x, y = random_clouds(12, 9)
+    rng = torch.Generator().manual_seed(1)
+    a, b = (torch.rand(n, generator=rng, dtype=torch.float64) + 0.1 for n in (12, 9))
+    a, b, cost = a / a.sum(), b / b.sum(), distances(x, y)
+    found = sinkhorn(cost, eps, a, b)
+    theirs = torch.from_numpy(
+        ot.bregman.sinkhorn_log(a.numpy(), b.numpy(), cost.numpy(), eps, numItermax=100_000, stopThr=1e-12)
+    )
+    torch.testing.assert_close(found.pi, theirs, atol=1e-7, rtol=1e-5)
+    torch.testing.assert_close(found.pi.sum(0), b, atol=1e-12, rtol=0)
+    torch.testing.assert_close(found.pi.sum(1), a, atol=1e-8, rtol=0)
+    primal = float((found.pi * cost).sum() + eps * (found.pi * (found.pi / torch.outer(a, b)).log()).sum())
+    assert found.value == pytest.approx(primal, abs=1e-7)
+    assert found.cost == pytest.approx(float((theirs * cost).sum()), abs=1e-6)
+
+
+def test_entropy_goes_from_the_best_plan_to_the_independent_one():
+    x, y = random_clouds(15, 15)
+    cost, exact = distances(x, y), w1_primal(x, y)
+    found = [sinkhorn(cost, eps, steps=100_000) for eps in (0.02, 0.1, 1.0, 1000.0)]
+    costs = [one.cost for one in found]
+    assert costs == sorted(costs) and costs[0] >= exact.value - 1e-9
+    assert costs[0] == pytest.approx(exact.value, abs=0.02)
+    assert float((found[-1].pi - 1 / 225).abs().max()) < 1e-4
+
+
+def test_sinkhorn_bears_weights_that_vanish():
+    cost = distances(torch.tensor([0.0, 5.0, 1.0]), torch.tensor([0.0, 1.0]))
+    found = sinkhorn(cost, 0.1, torch.tensor([0.5, 0.0, 0.5]))
+    assert found.pi[1].tolist() == [0.0, 0.0] and math.isfinite(found.value)
+
+
+def test_the_debiased_divergence():
+    x, y = random_clouds(8, 10)
+    assert sinkhorn_divergence(x, x.flip(0), 0.5) == pytest.approx(0, abs=1e-7)
+    assert sinkhorn(distances(x, x), 0.5).value > 0.1  # what is taken away
+    assert 0 < sinkhorn_divergence(x, y, 0.5) == pytest.approx(sinkhorn_divergence(y, x, 0.5), abs=1e-7)
+    assert sinkhorn_divergence(x, y, 0.2) == pytest.approx(w1_primal(x, y).value, abs=0.1)
+    energy = float(distances(x, y).mean() - distances(x, x).mean() / 2 - distances(y, y).mean() / 2)
+    assert sinkhorn_divergence(x, y, 1e4) == pytest.approx(energy, abs=1e-3)
+
+
+def test_bad_input_of_sinkhorn_and_w2():
+    with pytest.raises(UsageError, match="eps must be"):
+        sinkhorn(torch.zeros(2, 2), 0.0)
+    with pytest.raises(RuntimeError, match="take more, or a larger eps"):
+        sinkhorn(distances(*random_clouds()), 1e-3, steps=5)
+    with pytest.raises(UsageError, match="use transport_cost"):
+        w2_1d(torch.zeros(2, 2), torch.zeros(2, 2))

@@ -14,7 +14,7 @@ from genimg.check.history import auroc, blind_spot, both_signs, instants, lopsid
 from genimg.check.penalty import clip_bound, escaping, multiple, one_sided, two_points
 from genimg.check.pushforward import collapse, fold, quantile, shell, thin
 from genimg.check.scores import psnr_averages, way_from_chance
-from genimg.check.transport import blur, diameter, kinks, lipschitz, three_points, translation
+from genimg.check.transport import blur, diameter, kinks, lipschitz, sinkhorn, three_points, translation
 from genimg.check.verdict import Verdict
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "safest_colour",
     "saturating",
     "shell",
+    "sinkhorn",
     "thin",
     "three_points",
     "translation",

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genimg import transport
 from genimg.check.asking import NotYet, call, compare, judged, number, numbers, several
 from genimg.check.verdict import Verdict
 
@@ -245,3 +246,30 @@ def lipschitz(critic: object, x: object, y: object) -> Verdict:
     if share < 0.9:
         raise NotYet(f"1-Lipschitz; it proves {int(100 * share)} % of W1, and 90 % are asked for")
     return Verdict(True, f"It proves {int(100 * share)} % of W1.")
+
+
+@judged
+def sinkhorn(plan: object) -> Verdict:
+    """Whether plan(cost, eps), (n, m) and a number, is the entropic plan between uniform laws, also for small eps.
+
+    Example:
+        >>> sinkhorn(lambda cost, eps: torch.full_like(cost, 1 / cost.numel()))
+        Not yet: the row and column sums are right, but this is another plan than the one with entropy
+    """
+    rng = torch.Generator().manual_seed(0)
+    for n, m, eps in ((5, 4, 1.0), (8, 8, 0.2), (6, 9, 0.01)):
+        cost = torch.rand(n, m, generator=rng, dtype=torch.float64) * 10 * eps + (eps < 0.1)
+        right = transport.sinkhorn(cost, eps).pi
+        found = call(plan, cost.clone(), eps)
+        if isinstance(found, Tensor) and found.shape == right.shape and not bool(found.isfinite().all()):
+            raise NotYet(f"infinite or NaN at eps = {eps:g}: exp(-C / eps) has left the floats; stay in logarithms")
+        pi = numbers(found, (n, m), f"the plan of a cost ({n}, {m})")
+        if abs(float(pi.sum()) - 1) > 1e-3:
+            raise NotYet(f"the plan must have sum 1, not {float(pi.sum()):.3g}: the weights are 1/{n} and 1/{m}")
+        for axis, name in ((1, "row"), (0, "column")):
+            sums = pi.sum(axis)
+            if float((sums - sums.mean()).abs().max()) > 1e-3 * float(sums.mean()):
+                raise NotYet(f"the {name} sums are not equal at eps = {eps:g}: take more steps, and do both halves")
+        if float((pi - right).abs().max()) > 1e-2 * float(right.max()):
+            raise NotYet("the row and column sums are right, but this is another plan than the one with entropy")
+    return Verdict(True, "In logarithms eps may be as small as you have patience.")
