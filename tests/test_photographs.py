@@ -91,11 +91,15 @@ class TestFind:
     def test_boxes_are_scaled_back_and_those_of_one_face_merged(self, monkeypatch):
         class Found:
             def detect_multi_scale(self, image, **options):
-                assert image.shape == (200, 400)
-                return [{"r": 50, "c": 60, "width": 40, "height": 40}, {"r": 54, "c": 64, "width": 40, "height": 40}]
+                seen.append(image.shape)
+                k = image.shape[1] / 2000
+                boxes = [(300, 250, 200), (320, 270, 200)] + [(1000, 600, 200)] * (len(seen) == 1)
+                return [{"r": k * r, "c": k * c, "width": k * side, "height": k * side} for c, r, side in boxes]
 
+        seen = []
         monkeypatch.setattr(faces, "cascade", Found)
-        assert faces.boxes(np.zeros((1000, 2000, 3), np.uint8)) == [(410.0, 360.0, 200.0)]
+        assert faces.boxes(np.zeros((1000, 2000, 3), np.uint8)) == [pytest.approx((410, 360, 200))]  # in all three
+        assert seen == [(128, 256), (160, 320), (200, 400)]
 
 
 class TestCropAndPutBack:

@@ -30,9 +30,10 @@ Bits = npt.NDArray[np.bool_]
 BOX = (0.500, 0.506, 0.612)
 """Where the detector's box lies in the pictures of faces that the networks are trained on: its centre (x, y) and its
 width, in parts of the picture's side. Means of 146 pictures of CelebA; the standard deviations are below 0.04."""
-LOOK = 400  # pixels of the longer side in which faces are looked for: about a third of a second
+LOOKS = (256, 320, 400)  # pixels of the longer side in which faces are looked for
+VOTES = 3  # of those sizes must show a face: what is none seldom shows in all
 WINDOW = 24  # pixels, the smallest window of the cascade
-NEIGHBOURS = 6  # windows that must agree
+NEIGHBOURS = 4  # windows of one size of the picture that must agree
 OVERLAP = 0.3  # of the smaller box: from here on two boxes are one face
 GREY = (0.299, 0.587, 0.114)  # as Pillow weighs red, green and blue
 
@@ -64,7 +65,7 @@ def cascade() -> Cascade:
 def boxes(photo: Bytes) -> list[tuple[float, float, float]]:
     """Faces that look into the camera: (x, y, width) of each box, x and y of its centre, from left to right.
 
-    Faces narrower than a sixteenth of the photograph's longer side are not seen.
+    Faces narrower than a tenth of the photograph's longer side are not seen.
 
     Args:
         photo: (h, w) or (h, w, 3) of any size.
@@ -73,37 +74,42 @@ def boxes(photo: Bytes) -> list[tuple[float, float, float]]:
     Book: 07_inpainting.
     """
     picture = Image.fromarray(photo).convert("L")
-    scale = LOOK / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    small = np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR))
-    if min(small.shape) < WINDOW:
-        return []
-    found = cascade().detect_multi_scale(
-        small, scale_factor=1.2, step_ratio=1.2, min_size=(WINDOW, WINDOW), max_size=(min(small.shape),) * 2,
-        min_neighbor_number=NEIGHBOURS,
-    )  # fmt: skip
-    each = [(box["c"] + box["width"] / 2, box["r"] + box["height"] / 2, box["width"]) for box in found]
-    return [(x / scale, y / scale, width / scale) for x, y, width in merged(each)]
+    found = []
+    for look, longer in enumerate(LOOKS):
+        scale = longer / max(picture.size)
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        small = np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR))
+        if min(small.shape) < WINDOW:
+            continue
+        for box in cascade().detect_multi_scale(
+            small, scale_factor=1.2, step_ratio=1.2, min_size=(WINDOW, WINDOW), max_size=(min(small.shape),) * 2,
+            min_neighbor_number=NEIGHBOURS,
+        ):  # fmt: skip
+            middle = (box["c"] + box["width"] / 2, box["r"] + box["height"] / 2)
+            found.append((middle[0] / scale, middle[1] / scale, box["width"] / scale, look))
+    return merged(found)
 
 
-def merged(found: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
-    """Square boxes (x, y, width), from left to right, with those that overlap replaced by their mean.
+def merged(found: list[tuple[float, float, float, int]], votes: int = VOTES) -> list[tuple[float, float, float]]:
+    """Square boxes (x, y, width, look), from left to right, with those that overlap replaced by their mean.
+
+    Args:
+        votes: only where boxes of so many looks overlap there is a face.
 
     Example:
-        >>> merged([(50, 10, 20), (10, 10, 10), (12, 10, 10)])
-        [(11.0, 10.0, 10.0), (50.0, 10.0, 20.0)]
+        >>> merged([(50, 10, 20, 0), (10, 10, 10, 0), (12, 10, 10, 1)], votes=2)
+        [(11.0, 10.0, 10.0)]
     """
-    groups: list[list[tuple[float, float, float]]] = []
+    groups: list[list[tuple[float, float, float, int]]] = []
     for box in found:
         near = [group for group in groups if any(_overlap(box, other) > OVERLAP for other in group)]
-        groups = [group for group in groups if group not in near] + [
-            [box, *(other for group in near for other in group)]
-        ]
-    means = (np.mean(group, axis=0) for group in groups)
-    return sorted((float(x), float(y), float(width)) for x, y, width in means)
+        rest = [group for group in groups if group not in near]
+        groups = [*rest, [box, *(other for group in near for other in group)]]
+    means = (np.mean(group, axis=0) for group in groups if len({box[3] for box in group}) >= votes)
+    return sorted((float(x), float(y), float(width)) for x, y, width, _ in means)
 
 
-def _overlap(one: tuple[float, float, float], other: tuple[float, float, float]) -> float:
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     """Common area, as a part of the smaller box."""
     sides = [
         min(one[k] + one[2] / 2, other[k] + other[2] / 2) - max(one[k] - one[2] / 2, other[k] - other[2] / 2)
