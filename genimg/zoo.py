@@ -132,18 +132,27 @@ def load(source: str | Path, device: torch.device | str = "cpu", kind: str = "ga
         >>> D(G(torch.zeros(1, G.latent))).shape
         torch.Size([1])
     """
-    path = Path(source)
-    choice(kind, "kind", KINDS)
-    if path.is_file():
-        entry = _beside(path, kind)
-    else:
-        path, entry = file(str(source), kind), manifest()[str(source)]
+    path, entry = _found(source, choice(kind, "kind", KINDS))
     G, D = build(entry["architecture"], entry["arguments"], path, "GD")
     tensors, _ = read_tensors(path)
     for part, network in (("G", G), ("D", D)):
         weights.load_into(network, tensors, f"{part}/", path)
         network.to(device).eval().requires_grad_(False)
     return G, D
+
+
+def recipe(source: str | Path, kind: str = "gan") -> dict[str, Any]:
+    """How the networks of that name, or in that file, were made; "crop": "face" says that they know faces alone.
+
+    Raises:
+        UsageError: as `load`.
+    """
+    return dict(_found(source, kind)[1]["recipe"])
+
+
+def _found(source: str | Path, kind: str) -> tuple[Path, dict[str, Any]]:
+    path = Path(source)
+    return (path, _beside(path, kind)) if path.is_file() else (file(str(source), kind), manifest()[str(source)])
 
 
 def _beside(path: Path, kind: str) -> dict[str, Any]:

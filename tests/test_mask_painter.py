@@ -13,11 +13,12 @@ import torch
 from javascript import evaluated
 
 from genimg.checks import UsageError
+from genimg.poisson import edit
 from genimg.widgets import MaskPainter
 from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
 
-MODULE, SHARED = module("latent_search", "mask_painter"), module()
+MODULE, SHARED = module("latent_search", "photograph", "mask_painter"), module()
 OWN = set(MaskPainter.class_trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names(sync=True))
 
 IMAGES = torch.linspace(-1, 1, 2 * 3 * 5 * 6).view(2, 3, 5, 6)
@@ -363,3 +364,36 @@ class TestModule:
         assert words(1, 0, 0, 0) == "3 of 4 pixels missing (75 %)"
         assert words(*[0] + [1] * 500) == "1 of 501 pixels missing (under 1 %)"
         assert words(*[1] + [0] * 500) == "500 of 501 pixels missing (over 99 %)"
+
+
+class TestPhotograph:
+    def test_the_frame_stays_inside(self, node):
+        frame = '{"x": 10, "y": 20, "width": 40, "height": 40}'
+        assert node(f"it.framed({frame}, [5, -5], 1, [100, 80])") == {"x": 15, "y": 15, "width": 40, "height": 40}
+        assert node(f"it.framed({frame}, [-50, 90], 1, [100, 80])") == {"x": 0, "y": 40, "width": 40, "height": 40}
+        assert node(f"it.framed({frame}, [0, 0], 9, [100, 80])") == {"x": 0, "y": 0, "width": 80, "height": 80}
+        assert node(f"it.framed({frame}, [0, 0], 0.5, [100, 80])") == {"x": 20, "y": 30, "width": 20, "height": 20}
+        assert node(f"it.framed({frame}, [0, 0], 0, [100, 80])")["width"] == 16
+
+    @pytest.mark.parametrize("how", ["Poisson", "overlay", "raw"])
+    def test_it_comes_back_as_the_package_puts_it_back(self, node, how):
+        """With the same bilinear enlargement, and `genimg.poisson` at the photograph's size."""
+        rng = np.random.default_rng(0)
+        photo = rng.integers(0, 256, (50, 41, 4), dtype=np.uint8)
+        small = rng.integers(90, 150, (8, 8, 4), dtype=np.uint8)
+        mask = np.ones((8, 8), np.uint8)
+        mask[2:6, 1:5] = mask[7, 6:] = 0
+        lists = [json.dumps(array.ravel().tolist()) for array in (photo, small, mask)]
+        back = node(f"[...it.putBack({lists[0]}, [50, 41], {lists[1]}, {lists[2]}, [8, 8], '{how}')]")
+        back = np.array(back).reshape(50, 41, 4)
+        planes = torch.from_numpy(small[..., :3].copy()).permute(2, 0, 1)[None].float()
+        guide = torch.nn.functional.interpolate(planes, (50, 41), mode="bilinear")
+        down, across = ((np.arange(n) + 0.5) * 8 // n for n in (50, 41))
+        known = torch.from_numpy(mask[np.ix_(down.astype(int), across.astype(int))])
+        y = torch.from_numpy(photo[..., :3].copy()).permute(2, 0, 1)[None].float()
+        filled = edit(y, guide, known) if how == "Poisson" else guide
+        expected = torch.where((known == 1) & torch.tensor(how != "raw"), y, filled).clamp(0, 255)
+        off = abs(back[..., :3] - expected[0].permute(1, 2, 0).numpy())
+        assert off.max() < 0.6
+        kept = known.numpy() == 1
+        assert how == "raw" or np.array_equal(back[kept], photo[kept])

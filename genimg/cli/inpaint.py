@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +25,8 @@ from genimg.cli.base import account, console, debug_option, device_option, folde
 @click.option("--out", type=folder_type, required=True, help="Folder for the results, <name>-inpainted.png.")
 @click.option("--blend", type=click.Choice(["poisson", "overlay", "raw"]), default="poisson", show_default=True,
               help="Join without a seam, paste as it is, or the generated image alone.")  # fmt: skip
+@click.option("--crop", "crops", multiple=True, metavar="LEFT,TOP,SIDE",
+              help="Fill this square of the picture, in its pixels, and no other; may be repeated.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(min=0), default=300, show_default=True, help="Of the search, at most.")
 @click.option("--restarts", type=click.IntRange(min=1), default=1, show_default=True, help="Searches per picture.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures at once.")
@@ -37,6 +40,7 @@ def inpaint(
     invert: bool,
     out: Path,
     blend: str,
+    crops: tuple[str, ...],
     steps: int,
     restarts: int,
     batch: int,
@@ -50,14 +54,21 @@ def inpaint(
     with which it is then cropped. Originals stay as they are; what is transparent stands before
     white. Files that cannot be used are named at the end, and the exit code is then 1.
 
+    A model of faces finds the faces in a photograph of any size, fills each of them and puts it back; all other pixels
+    stay what they are. A mask by its name, or of the model's size, is laid on every face; a mask of the photograph's
+    size says where pixels are missing. Where no face is found, and with other models, --crop says what to fill.
+
     \b
-    Example:
+    Examples:
       genimg inpaint digits scans/ --mask centre --out filled/
+      genimg inpaint faces photo.jpg --mask hole.png --out filled/
     """
     from genimg import console as show
     from genimg import data, devices, distributions, seeding, zoo
     from genimg.inpaint import files as work
+    from genimg.inpaint import photographs
 
+    squares = [photographs.read_square(text) for text in crops]
     G, D = zoo.load(model, devices.pick(device))
     where = next(G.parameters()).device
     latent = distributions.Gaussian(int(G.latent), seeding.rng(seeding.child(seed, "starts"), where))  # type: ignore[arg-type]
@@ -71,11 +82,15 @@ def inpaint(
         raise click.ClickException("nothing is known under this mask, so there is nothing to go by")
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
+    options: dict[str, Any] = {
+        "blend": blend, "batch": batch, "restarts": restarts, "steps": steps, "keep": [Path(model), Path(source)],
+    }  # fmt: skip
+    if squares or zoo.recipe(model).get("crop") == "face":
+        events = photographs.inpaint_photographs(G, D, files, mask, latent, out, squares=squares, **options)
+    else:
+        events = work.inpaint_files(G, D, files, mask, latent, out, **options)
     with show.steps(console(stderr=True)) as progress:
-        for event in work.inpaint_files(
-            G, D, files, mask, latent, out, blend=blend, batch=batch, restarts=restarts, steps=steps,
-            keep=[Path(model), Path(source)],
-        ):  # fmt: skip
+        for event in events:
             if isinstance(event, work.Filled):
                 done.append(event)
             elif isinstance(event, work.Unusable):

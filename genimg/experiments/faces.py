@@ -162,6 +162,7 @@ def recipe(
     """What the manifest says of the weights."""
     return {
         "data": f"{size['data']} train, {len(train)} faces, flipped at random",
+        "crop": "face",  # photographs are searched for faces, by `genimg.inpaint.photographs`
         "steps": size["steps"],
         "seed": seed,
         "objective": f"WGAN-GP, lambda 10 on {size['share']:g} of each batch, drift {size['drift']:g}",

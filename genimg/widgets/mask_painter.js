@@ -68,6 +68,7 @@ const CSS = `${controls("gwm")}
 .gwm .size input { width: 120px; height: 24px; margin: 0; accent-color: var(--real); } .gwm output { min-width: 1.6em; font-variant-numeric: tabular-nums; }
 .gwm .board { display: grid; grid-template: "paint result" auto "go go" auto / 1fr 1fr; gap: 12px 20px; }
 .gwm .board.alone { grid-template: "paint" auto / minmax(0, 390px); justify-content: center; }
+.gwm .photo { margin: 0 0 12px; } .gwm .photo canvas { width: auto; max-width: 100%; max-height: 420px; margin: 0 auto; cursor: move; } .gwm .photo .bar { margin: 8px 0 0; }
 .gwm .paint { grid-area: paint; min-width: 0; } .gwm .result { grid-area: result; min-width: 0; } .gwm .go { grid-area: go; }
 .gwm h4 { font: inherit; font-weight: 600; margin: 0 0 6px; color: inherit; } .gwm h4::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 7px; border-radius: 5px; background: var(--dot); }
 .gwm canvas, .gwm .sheet { display: block; width: 100%; height: auto; border-radius: 6px; outline-offset: 2px; }
@@ -91,11 +92,9 @@ const CSS = `${controls("gwm")}
 
 const canvasOf = (width, height) => Object.assign(document.createElement("canvas"), { width, height });
 
-// A file as the model takes it. Halved again and again: one large reduction would skip pixels.
-async function shrunk(file, size, colour) {
-  const source = await createImageBitmap(file);
+// Part of a picture as the model takes it. Halved again and again: one large reduction would skip pixels.
+function shrunk(source, part, size, colour) {
   const [height, width] = size;
-  const part = crop(source.width, source.height, size);
   let times = 2 ** Math.max(0, Math.floor(Math.log2(part.width / width)));
   let canvas = canvasOf(width * times, height * times);
   let brush = canvas.getContext("2d");
@@ -143,6 +142,9 @@ function render({ model, el }) {
         <div class="group"><button ${QUIET} type="button" data-do="undo">undo</button><button ${QUIET} type="button" data-do="clear">clear</button></div></div>
       <div class="bar" data-row="presets">Hole<div class="group" role="group" aria-label="ready-made holes">${get("presets").map(([name], i) => `<button ${QUIET} type="button" data-preset="${i}">${escaped(name)}</button>`).join("")}</div></div>
     </div></fieldset>
+    <div class="photo" role="group" aria-label="your photograph" hidden><h4 style="--dot:var(--real)">Your photograph: drag the square, or scale it by a corner</h4>
+      <div class="bar"><label class="size">square<input ${QUIET} type="range" data-part="side" min="5" max="100" step="1" aria-label="size of the square"><output></output></label>
+        <button ${QUIET} type="button" data-do="keep" disabled>Download the filled photograph</button></div></div>
     <div class="board">
       <div class="paint"><h4 style="--dot:var(--real)">What is known</h4><canvas ${QUIET} tabindex="0" role="application" aria-describedby="${view}-keys"></canvas><p data-out="count"></p></div>
       <div class="go"><button ${QUIET} type="button" class="fill" data-do="fill">Fill the hole</button><button ${QUIET} type="button" data-do="stop" disabled>Stop</button>
@@ -267,6 +269,141 @@ function render({ model, el }) {
     say(missing(mask));
   }
 
+  // ------------------------------------------------------------ the reader's photograph, its frame, and what comes back
+
+  let photo = null; // { source, width, height, canvas, frame, name }: the canvas is as large as the photograph
+  let touches = new Map(); // pointers that are down, where they were last
+  let scaling = false; // a corner is held
+  let settled = 0; // the wait for the frame to rest
+
+  // The filled part of the photograph, if a result is shown: [canvas, x, y].
+  let filled = null;
+  async function drawBack() {
+    filled = null;
+    const found = photo && get("chosen") < 0 && get("results").find(([name]) => name === shown);
+    if (found) {
+      const [mine, frame] = [photo, photo.frame];
+      const small = Object.assign(new Image(), { src: found[1] });
+      await small.decode().catch(() => {});
+      if (mine !== photo || frame !== photo.frame || get("results").find(([name]) => name === shown)?.[1] !== found[1]) return;
+      const [left, top] = [Math.round(frame.x), Math.round(frame.y)];
+      const part = canvasOf(Math.min(Math.round(frame.width), photo.width - left), Math.min(Math.round(frame.height), photo.height - top));
+      const own = part.getContext("2d", { willReadFrequently: true });
+      own.drawImage(photo.source, left, top, part.width, part.height, 0, 0, part.width, part.height);
+      const pixels = own.getImageData(0, 0, part.width, part.height);
+      const reduced = canvasOf(width, height).getContext("2d");
+      reduced.drawImage(small, 0, 0);
+      const back = putBack(pixels.data, [part.height, part.width], reduced.getImageData(0, 0, width, height).data, mask, size, shown);
+      own.putImageData(new ImageData(back, part.width, part.height), 0, 0);
+      filled = [part, left, top];
+    }
+    $("[data-do=keep]").disabled = !filled;
+    soon(drawPhoto);
+  }
+
+  function drawPhoto() {
+    $(".photo").hidden = !photo || get("chosen") >= 0;
+    if (!photo) return;
+    const { canvas: page, frame, source } = photo;
+    const draw = page.getContext("2d");
+    draw.clearRect(0, 0, page.width, page.height);
+    draw.drawImage(source, 0, 0);
+    if (filled) draw.drawImage(...filled);
+    const thin = Math.max(1, page.width / 400);
+    for (const [colour, thick] of [["#000", 3 * thin], ["#fff", thin]]) {
+      draw.strokeStyle = draw.fillStyle = colour;
+      draw.lineWidth = thick;
+      draw.strokeRect(frame.x, frame.y, frame.width, frame.height);
+      for (const [x, y] of corners()) draw.fillRect(x - 2 * thin - thick, y - 2 * thin - thick, 4 * thin + 2 * thick, 4 * thin + 2 * thick);
+    }
+    const share = Math.round((100 * frame.width) / crop(photo.width, photo.height, size).width);
+    $("[data-part=side]").value = share;
+    $("[data-part=side] + output").textContent = `${share} %`;
+    page.setAttribute("aria-label", `${photo.name}, ${photo.width} by ${photo.height} pixels: ${filled ? `filled (${shown})` : "not filled yet"}; a square of ${Math.round(frame.width)} pixels, ${Math.round(frame.x)} from the left, ${Math.round(frame.y)} from the top. Arrows move it, plus and minus scale it.`);
+  }
+  const corners = () => [0, 1, 2, 3].map((k) => [photo.frame.x + (k & 1) * photo.frame.width, photo.frame.y + (k >> 1) * photo.frame.height]);
+
+  function send() {
+    model.set("own", shrunk(photo.source, photo.frame, size, get("colour")));
+    model.set("chosen", -1);
+    model.save_changes();
+  }
+
+  // Only a frame that rests is reduced and sent.
+  function move(by, scale = 1) {
+    if (running()) return;
+    photo.frame = framed(photo.frame, by, scale, [photo.width, photo.height], Math.min(height, width) / 4);
+    filled = null;
+    soon(drawPhoto);
+    clearTimeout(settled);
+    settled = setTimeout(() => {
+      send();
+      drawPhoto();
+      say(`square of ${Math.round(photo.frame.width)} pixels, ${Math.round(photo.frame.x)} from the left, ${Math.round(photo.frame.y)} from the top`);
+    }, 150);
+  }
+
+  function holdFrame(page) {
+    const point = ({ clientX, clientY }) => {
+      const box = page.getBoundingClientRect();
+      return [((clientX - box.left) / box.width) * photo.width, ((clientY - box.top) / box.height) * photo.height];
+    };
+    const middle = () => [photo.frame.x + photo.frame.width / 2, photo.frame.y + photo.frame.height / 2];
+    const away = ([x, y], [u, v]) => Math.hypot(x - u, y - v);
+    page.addEventListener("pointerdown", (event) => {
+      if (running()) return;
+      page.setPointerCapture(event.pointerId);
+      const at = point(event);
+      touches.set(event.pointerId, at);
+      const reach = (24 * photo.width) / page.getBoundingClientRect().width;
+      scaling = corners().some((corner) => away(corner, at) < reach);
+    });
+    page.addEventListener("pointermove", (event) => {
+      const last = touches.get(event.pointerId);
+      if (!last) return;
+      const at = point(event);
+      const other = [...touches].find(([id]) => id !== event.pointerId)?.[1];
+      if (other) move([(at[0] - last[0]) / 2, (at[1] - last[1]) / 2], away(at, other) / Math.max(1, away(last, other)));
+      else if (scaling) move([0, 0], away(at, middle()) / Math.max(1, away(last, middle())));
+      else move([at[0] - last[0], at[1] - last[1]]);
+      touches.set(event.pointerId, at);
+    });
+    for (const end of ["pointerup", "pointercancel"]) page.addEventListener(end, ({ pointerId }) => touches.delete(pointerId));
+    page.addEventListener("keydown", (event) => {
+      const scale = { "+": 1.05, "=": 1.05, "-": 1 / 1.05, "−": 1 / 1.05 }[event.key];
+      const step = moves[event.key];
+      if ((!step && !scale) || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      const far = Math.max(1, Math.round(photo.frame.width / (event.shiftKey ? 8 : 64)));
+      move(step ? step.map((one) => one * far) : [0, 0], scale);
+    });
+  }
+
+  function take(source, name) {
+    clearTimeout(settled);
+    touches = new Map();
+    photo?.canvas.remove();
+    const page = canvasOf(source.width, source.height);
+    for (const [attribute, value] of [["tabindex", "0"], ["role", "application"], ["data-lm-suppress-shortcuts", "true"]]) page.setAttribute(attribute, value);
+    photo = { source, name, width: source.width, height: source.height, canvas: page, frame: crop(source.width, source.height, size) };
+    $(".photo .bar").before(page);
+    holdFrame(page);
+    send();
+    drawBack();
+  }
+
+  function download() {
+    const whole = canvasOf(photo.width, photo.height);
+    const draw = whole.getContext("2d");
+    draw.drawImage(photo.source, 0, 0);
+    draw.drawImage(...filled);
+    whole.toBlob((blob) => {
+      const href = URL.createObjectURL(blob);
+      Object.assign(document.createElement("a"), { href, download: `${photo.name.replace(/\.\w+$/, "").replace(/\W+/g, "-")}-filled.png` }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 1000);
+    });
+  }
+
   // ------------------------------------------------------------ what the traits say
 
   function drawMask() {
@@ -358,6 +495,7 @@ function render({ model, el }) {
 
   const actions = {
     own: () => $("input[type=file]").click(),
+    keep: () => filled && download(),
     undo: () => before.length && put(before.pop(), false),
     clear: () => put(pack(mask.map(() => 1))),
     fill: () => ask("fill"),
@@ -376,7 +514,9 @@ function render({ model, el }) {
     if (part === "shown") {
       shown = target.value;
       drawAnswer();
+      drawBack();
     }
+    if (part === "side") move([0, 0], ((target.value / 100) * crop(photo.width, photo.height, size).width) / photo.frame.width);
     if (part === "picture") {
       model.set("chosen", Number(target.value));
       model.save_changes();
@@ -387,11 +527,9 @@ function render({ model, el }) {
     target.value = ""; // the same file may be chosen again
     if (!file) return;
     try {
-      const sent = await shrunk(file, size, get("colour"));
-      own = `Your picture was cropped to its centre and resized to ${width} × ${height} pixels${get("colour") ? "" : ", in grey"}: what the model was made for.${live ? " It stays in this browser." : ""}`;
-      model.set("own", sent);
-      model.set("chosen", -1);
-      model.save_changes();
+      const source = await createImageBitmap(file);
+      own = `Place the square as the pictures above are cropped. The model sees its ${width} × ${height} pixels${get("colour") ? "" : ", in grey"}; what it fills comes back into your photograph.${live ? " It stays in this browser." : ""}`;
+      take(source, file.name || "your photograph");
       drawAnswer();
       say(own);
     } catch {
@@ -501,11 +639,14 @@ function render({ model, el }) {
     $(".go").hidden = $(".result").hidden = true;
     $(".board").classList.add("alone");
   }
+  const drawBackSoon = () => soon(() => void drawBack());
   const listeners = [
     ["bits", drawMask],
     ["chosen", drawPictures],
     ["chosen", drawAnswer],
     ["own", drawPictures],
+    ["results", drawBackSoon],
+    ["chosen", drawBackSoon],
     ...["phase", "done", "total", "note", "frame", "results"].map((name) => [name, () => soon(drawAnswer)]),
   ];
   // What was found belongs to another hole or picture; where a kernel runs, it says so.
@@ -519,6 +660,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(unanswered);
     clearTimeout(spoken);
+    clearTimeout(settled);
     waiting.forEach((frame) => cancelAnimationFrame(frame));
     stopTheme();
     for (const [name, call] of listeners) model.off(`change:${name}`, call);

@@ -33,7 +33,7 @@ Step = tuple[int, int, Tensor, str]
 Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
-_MODULE = module("latent_search", "mask_painter")
+_MODULE = module("latent_search", "photograph", "mask_painter")
 _STATE = ["label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits"]
 _STATE += ["phase", "done", "total", "note", "frame", "results"]
 _EVERY = 0.08

@@ -1,6 +1,7 @@
 """The drawing board of a built page: a hole is painted and filled there, by the networks beside the page alone."""
 
 import http.server
+import re
 import threading
 from functools import partial
 from pathlib import Path
@@ -188,6 +189,58 @@ def test_on_a_phone_with_a_picture_of_ones_own(show, shot, host, tmp_path):
     root.get_by_role("button", name="Fill the hole").tap()
     assert ended(root, "refused").startswith("Nothing is missing")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.complaints == page.outside == []
+
+
+def test_the_face_is_put_back_into_the_readers_photograph(show, shot, tmp_path):
+    photo = astronaut()[:301, :407]  # odd sizes
+    Image.fromarray(photo).save(tmp_path / "own.png")
+    page = show()
+    root = page.locator(".gwm")
+    root.wait_for()
+    assert root.locator(".photo").is_hidden()
+    root.locator("input[type=file]").set_input_files(tmp_path / "own.png")
+    canvas = root.get_by_role("application", name="own.png, 407 by 301 pixels: not filled yet")
+    canvas.wait_for()
+    root.get_by_role("slider", name="size of the square").fill("54")  # scaled about the middle
+    box = canvas.bounding_box()
+    unit = box["width"] / 407
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 20.4 * unit, box["y"] + box["height"] / 2 - 38 * unit, steps=4)
+    page.mouse.up()
+    canvas.focus()
+    before = canvas.get_attribute("aria-label")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([one, old]) => one.getAttribute('aria-label') !== old", arg=[canvas.element_handle(), before]
+    )
+    side, left, top = (
+        int(n)
+        for n in re.search(r"of (\d+) pixels, (\d+) from the left, (\d+)", canvas.get_attribute("aria-label")).groups()
+    )
+    assert abs(side - 163) <= 1 and abs(left - (203.5 - 81.3 + 20.4 + 3)) <= 2 and abs(top - (150.5 - 81.3 - 38)) <= 2
+    page.wait_for_timeout(400)  # the square rests and is sent
+    seen = cell_of(root.get_by_role("radio", name="your own picture").locator("xpath=../span/img").get_attribute("src"))
+    expected = Image.fromarray(photo).crop((left, top, left + side, top + side)).resize((64, 64), Image.Resampling.BOX)
+    assert abs(seen.astype(int) - np.asarray(expected)).mean() < 8
+    root.get_by_role("button", name="centre").click()
+    root.get_by_role("button", name="Fill the hole").click()
+    ended(root, "done")
+    root.get_by_role("application", name="filled (Poisson)").wait_for()
+    with page.expect_download() as saved:
+        root.get_by_role("button", name="Download the filled photograph").click()
+    saved.value.save_as(tmp_path / "back.png")
+    assert saved.value.suggested_filename == "own-filled.png"
+    with Image.open(tmp_path / "back.png") as picture:
+        back = np.asarray(picture.convert("RGB"))
+    rows, columns = np.nonzero((back != photo).any(axis=2))
+    assert back.shape == photo.shape and len(rows) > 0.8 * (side / 2) ** 2
+    edges = (top + side / 4, top + 3 * side / 4, left + side / 4, left + 3 * side / 4)
+    found = (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
+    assert np.allclose(found, edges, atol=2.5)
+    page.set_viewport_size({"width": 1200, "height": 1500})
+    shot(page, "live-search-photograph")
     assert page.complaints == page.outside == []
 
 
