@@ -68,8 +68,12 @@ class Features:
 
 @torch.no_grad()
 def look(
-    network: EfficientNetLite0, images: Tensor, folder: Path, view: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
-    batch: int = 64, tell: Callable[[int, int], None] = lambda done, total: None,
+    network: EfficientNetLite0,
+    images: Tensor,
+    folder: Path,
+    view: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+    batch: int = 64,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """Features, small L and ab, and the teacher's logits of pictures, as arrays in a folder, if they are not there.
 
@@ -113,7 +117,7 @@ def look(
 
 
 def crops(rng: torch.Generator, smallest: float = 0.5) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """A view for `look`: a mirrored window of a share of the area, of an aspect ratio from 4/5 to 5/4, and another gamma.
+    """A view for `look`: a window of at least `smallest` of the area, mirrored, up to 5/4 wide or high, another gamma.
 
     The gamma, from 0.7 to 1.4, moves only what the network sees: a dark print of a scene has the colours of the scene.
     """

@@ -105,7 +105,9 @@ def colour_steps(
     rates = {"G": positive(lr, "lr"), "D": positive(critic_lr or lr, "critic_lr")}
     networks: dict[str, nn.Module] = {"G": G} if critic is None else {"G": G, "D": critic}
     optimisers: dict[str, torch.optim.Optimizer] = {  # fused: a tenth of a small network's step, also on a CPU
-        name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=rates[name], betas=betas, eps=eps, fused=True)
+        name: torch.optim.Adam(
+            [p for p in network.parameters() if p.requires_grad], lr=rates[name], betas=betas, eps=eps, fused=True
+        )
         for name, network in networks.items()
     }
     run = Run(

@@ -39,7 +39,9 @@ def pix2pix_steps(
         The number of steps done.
     """
     device = next(G.parameters()).device
-    of_G, of_D = (torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999)) for net in (G, D))
+    of_G, of_D = (
+        torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999)) for net in (G, D)
+    )
     for step in range(1, steps + 1):
         for optimiser in (of_G, of_D):
             optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
@@ -129,7 +131,9 @@ def zhang_steps(
         real = pictures.sample(batch)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
             logits = answered(G, real, classes=False).ab
-        _update(optimiser, bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, real.ab.shape[-1] // logits.shape[-1]))))
+        _update(
+            optimiser, bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, real.ab.shape[-1] // logits.shape[-1])))
+        )
         yield step
 
 

@@ -99,7 +99,9 @@ def run(
     return records(parts, seeds, profile)
 
 
-def features(network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress) -> dict[str, list[Path]]:
+def features(
+    network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress
+) -> dict[str, list[Path]]:
     """Folders of features by data set, of those that are here; each is made once."""
     size = SIZES[profile]
     found: dict[str, list[Path]] = {}
@@ -158,7 +160,7 @@ def ship(
 
 
 def share(step: colorize.ColourStep) -> float:
-    """The critic's distance as a share of its bound, the root mean square error of ab (eq-06-units); smoothed by no one."""
+    """The critic's distance as a share of its bound, the root mean square error of ab (eq-06-units)."""
     return float(step.distance / step.error.clamp_min(1e-12).sqrt())
 
 
@@ -177,7 +179,9 @@ def build(width: int, seed: int, classes: bool, outputs: int = 2) -> tuple[netwo
     return tuple(net.to(memory_format=torch.channels_last) for net in (G, D))  # type: ignore[call-overload,return-value]
 
 
-def recipe(laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, log: list[Any]) -> dict[str, Any]:
+def recipe(
+    laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, log: list[Any]
+) -> dict[str, Any]:
     """What the manifest says of the weights."""
     size = SIZES[profile]
     late = [one["share"] for one in log if one["part"] == "critic"][-10:]
@@ -185,10 +189,10 @@ def recipe(laws: dict[str, list[Path]], profile: str, seed: int, device: torch.d
         "data": f"{', '.join(CALLED[name] for name in laws)}, train, at {SIDE} x {SIDE}; those with colours",
         "steps": size["before"] + size["critic"],
         "seed": seed,
-        "objective": f"mean squared error of ab and KL to the teacher ({OURS.classes:g}) for {size['before']} steps, then "
+        "objective": f"mean squared error of ab, KL to the teacher ({OURS.classes:g}) for {size['before']} steps, then "
         f"WGAN-GP on ab given L as well ({OURS.adversarial:g}, penalty {OURS.penalty:g} on the slope of the rms)",
-        "optimiser": f"Adam, lr {size['lr']:g}, then half of it, critic {size['critic_lr']:g}, each falling linearly to "
-        f"0, betas (0.5, 0.99), batch {size['batch']}, {'bfloat16' if size['amp'] else 'float32'}; moving average of G",
+        "optimiser": f"Adam, lr {size['lr']:g}, then half of it, critic {size['critic_lr']:g}, falling linearly to 0, "
+        f"betas (0.5, 0.99), batch {size['batch']}, {'bfloat16' if size['amp'] else 'float32'}; moving average of G",
         "trunk": "EfficientNet-Lite0 with ImageNet's weights (Apache-2.0), frozen, which is the teacher too",
         "critic_share": round(sum(late) / max(1, len(late)), 3),
         "profile": profile,
@@ -256,7 +260,7 @@ def enlarged(bins: Bins, G: networks.ChromaGenerator, L: Tensor) -> Tensor:
 def compared_with(
     name: str, size: dict[str, Any], network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
 ) -> dict[str, Any]:
-    """Per picture: PSNR, PSNR of ab, colourfulness, and whether the judge knows it, which only Imagenette has classes for."""
+    """Per picture: PSNR, PSNR of ab, colourfulness, and on Imagenette whether the judge knows it."""
     images, labels = test_of(name, size["test"])
     found: dict[str, list[float]] = {key: [] for key in METRICS}
     for x, y in zip(images.split(50), labels.split(50), strict=True):
@@ -314,6 +318,7 @@ def measured(
 
 
 def mean(values: list[float]) -> float:
+    """Their mean."""
     return sum(values) / len(values)
 
 
