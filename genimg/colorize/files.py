@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genimg.checks import UsageError, at_least
 from genimg.colorize import clips, photographs
-from genimg.colorize.inference import chroma, shrink
+from genimg.colorize.inference import chroma, guided, shrink
 from genimg.colorize.photographs import Photograph, joined, light
 from genimg.colorize.video import Steadied, steady
 from genimg.data.pictures import BROKEN, sort
@@ -149,8 +149,9 @@ def _album(
             read.append(item)
     if read:
         done, pictures, small = zip(*read, strict=True)
-        ab = _chroma(G, torch.cat(small))
-        yield from pool.map(_closed, done, pictures, ab.split(1), [where[path] for path in done])
+        L = torch.cat(small)
+        fit = guided(L, _chroma(G, L))
+        yield from pool.map(_closed, done, pictures, fit.split(1), [where[path] for path in done])
 
 
 def _opened(path: Path, size: int) -> tuple[Path, Photograph, Tensor] | Unusable:
@@ -186,7 +187,8 @@ def _film(
                 if keep:
                     state = steady(ab, small, keep, before=state)
                     ab = state.ab
-                for frame, pixels in zip(frames, pool.map(joined, lights, ab.split(1)), strict=True):
+                fit = guided(small, ab)
+                for frame, pixels in zip(frames, pool.map(joined, lights, fit.split(1)), strict=True):
                     write(clips.Frame(pixels, frame.time))
                 done, shape = done + len(frames), frames[0].pixels.shape[:2]
                 yield Working(what, done, max(done, clip.count))

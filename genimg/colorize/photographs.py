@@ -52,7 +52,7 @@ def read(path: Path) -> Photograph:
 
 
 def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
-    """L with small chroma (1, 2, h', w'), enlarged, as a PNG; it is there when it is complete.
+    """L with small chroma (1, 2, h', w') or what `guided` gives, enlarged, as a PNG; it is there when it is complete.
 
     Raises:
         UsageError: a target that cannot be written.
@@ -71,7 +71,7 @@ def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
 
 
 def joined(L: Tensor, ab: Tensor) -> NDArray[np.uint8]:
-    """L (1, 1, h, w) with small chroma (1, 2, h', w'), enlarged, as bytes (h, w, 3).
+    """L (1, 1, h, w) with small chroma (1, 2, h', w') or what `guided` gives, enlarged, as bytes (h, w, 3).
 
     Book: 06_chromagan.
 

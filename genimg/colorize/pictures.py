@@ -23,11 +23,13 @@ class Coloured(NamedTuple):
         L: (n, 1, h, w) in [0, 1].
         ab: (n, 2, h, w) in [0, 1].
         y: class distributions (n, classes), or None where there are none.
+        seen: features of L by a frozen trunk, for `LiteGenerator.decode`, or None; see `Features`.
     """
 
     L: Tensor
     ab: Tensor
     y: Tensor | None
+    seen: tuple[Tensor, ...] | None = None
 
 
 class Pictures:

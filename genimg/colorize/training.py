@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from genimg.checks import UsageError, at_least, positive
+from genimg.colorize.features import Features
 from genimg.colorize.objective import ChromaObjective
-from genimg.colorize.pictures import Pictures
-from genimg.networks import ChromaGenerator
+from genimg.colorize.pictures import Coloured, Pictures
+from genimg.networks import ChromaGenerator, Colours, LiteGenerator
 from genimg.objectives import CriticLoss
 from genimg.runs import Guard, Run, follow
 
@@ -39,7 +40,7 @@ class ColourStep(NamedTuple):
 def colour_steps(
     G: ChromaGenerator,
     D: nn.Module | None,
-    pictures: Pictures,
+    pictures: Pictures | Features,
     objective: ChromaObjective,
     *,
     steps: int,
@@ -104,7 +105,9 @@ def colour_steps(
     rates = {"G": positive(lr, "lr"), "D": positive(critic_lr or lr, "critic_lr")}
     networks: dict[str, nn.Module] = {"G": G} if critic is None else {"G": G, "D": critic}
     optimisers: dict[str, torch.optim.Optimizer] = {  # fused: a tenth of a small network's step, also on a CPU
-        name: torch.optim.Adam(network.parameters(), lr=rates[name], betas=betas, eps=eps, fused=True)
+        name: torch.optim.Adam(
+            [p for p in network.parameters() if p.requires_grad], lr=rates[name], betas=betas, eps=eps, fused=True
+        )
         for name, network in networks.items()
     }
     run = Run(
@@ -124,7 +127,7 @@ def colour_steps(
         real = pictures.sample(batch)
         judged = CriticLoss(nothing, nothing, nothing)
         with autocast:
-            out = G(real.L, classes=objective.classes > 0)
+            out = answered(G, real, objective.classes > 0)
 
         for turn in ("D", "G") if critic_first else ("G", "D"):
             if turn == "G":
@@ -148,6 +151,15 @@ def colour_steps(
         if checkpoint and (step % checkpoint_every == 0 or step == steps):
             guard.check(step, watched, now=True)
             run.save(checkpoint, step)
+
+
+def answered(G: ChromaGenerator, real: Coloured, classes: bool) -> Colours:
+    """What G says of these draws, from their L or from the features of its frozen trunk, if these are there."""
+    if real.seen is None:
+        return G(real.L, classes=classes)  # type: ignore[no-any-return]
+    assert isinstance(G, LiteGenerator)
+    mixed = torch.is_autocast_enabled(real.L.device.type)  # which casts by itself
+    return G.decode(real.seen if mixed else tuple(part.to(real.L) for part in real.seen), classes=classes)
 
 
 def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

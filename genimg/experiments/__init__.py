@@ -139,6 +139,11 @@ EXPERIMENTS = {
             ("chromagan-", "color-"),
         ),
         Experiment(
+            "colours",
+            "colours with a trunk that knows ImageNet: the network that ships, and the ablation on Imagenette",
+            ("colours-",),
+        ),
+        Experiment(
             "inpainting-table",
             "the talk's two tables of inpainting, and fills that need no generator",
             ("inpaint-", "inpainting-"),

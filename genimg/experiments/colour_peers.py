@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, l1_loss, log_softmax, softplus
 
 from genimg.color import in_gamut, unscale_ab
-from genimg.colorize import Pictures
+from genimg.colorize import Features, Pictures, answered
 from genimg.networks import ChromaGenerator
 
 L1 = 100.0  # Isola's weight, on colours in [-1, 1]
@@ -29,7 +29,7 @@ TEMPERATURE = 0.38  # of the annealed mean
 
 
 def pix2pix_steps(
-    G: ChromaGenerator, D: nn.Module, pictures: Pictures, *, steps: int, batch: int, lr: float, amp: bool
+    G: ChromaGenerator, D: nn.Module, pictures: Pictures | Features, *, steps: int, batch: int, lr: float, amp: bool
 ) -> Iterator[int]:
     """Trains G by 100 ‖G(L) − ab‖₁ (mean, colours in [-1, 1]) − log D(L, G(L)), and D, one update of each per step.
 
@@ -39,13 +39,15 @@ def pix2pix_steps(
         The number of steps done.
     """
     device = next(G.parameters()).device
-    of_G, of_D = (torch.optim.Adam(net.parameters(), lr=lr, betas=(0.5, 0.999)) for net in (G, D))
+    of_G, of_D = (
+        torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999)) for net in (G, D)
+    )
     for step in range(1, steps + 1):
         for optimiser in (of_G, of_D):
             optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
         real = pictures.sample(batch)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
-            ab = G(real.L, classes=False).ab
+            ab = answered(G, real, classes=False).ab
             of_real, of_fake = D(real.L, real.ab).float(), D(real.L, ab.detach()).float()
         _update(of_D, (softplus(-of_real).mean() + softplus(of_fake).mean()) / 2)
         D.requires_grad_(False)
@@ -69,7 +71,7 @@ class Bins:
     rarity: Tensor
 
     @classmethod
-    def of(cls, pictures: Pictures, draws: int = 2000) -> Bins:
+    def of(cls, pictures: Pictures | Features, draws: int = 2000) -> Bins:
         """The bins that a screen can show at some lightness, weighed by the colours of some pictures."""
         centres = grid()
         counts = torch.zeros(len(centres))
@@ -115,7 +117,7 @@ def grid() -> Tensor:
 
 
 def zhang_steps(
-    G: ChromaGenerator, bins: Bins, pictures: Pictures, *, steps: int, batch: int, lr: float, amp: bool
+    G: ChromaGenerator, bins: Bins, pictures: Pictures | Features, *, steps: int, batch: int, lr: float, amp: bool
 ) -> Iterator[int]:
     """Trains G, with one output per bin, as a classifier of the colour of each pixel at half the size.
 
@@ -123,13 +125,15 @@ def zhang_steps(
         The number of steps done.
     """
     device = next(G.parameters()).device
-    optimiser = torch.optim.Adam(G.parameters(), lr=lr, betas=(0.5, 0.999))
+    optimiser = torch.optim.Adam([p for p in G.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999))
     for step in range(1, steps + 1):
         optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
         real = pictures.sample(batch)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
-            logits = G(real.L, classes=False).ab
-        _update(optimiser, bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, 2))))
+            logits = answered(G, real, classes=False).ab
+        _update(
+            optimiser, bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, real.ab.shape[-1] // logits.shape[-1])))
+        )
         yield step
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genimg.live.colours import scenes
+from genimg.live.colours import shipped
 from genimg.live.graph import Graph as Graph
 from genimg.live.graph import onnx_bytes as onnx_bytes
 from genimg.live.search import search, starts
 from genimg.live.walks import digits, faces
 
 GRAPHS: dict[str, Callable[[], Graph]] = {
-    "colours": scenes,
+    "colours": shipped,
     "digits": digits,
     "faces": faces,
     "search": search,

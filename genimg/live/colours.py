@@ -15,15 +15,16 @@ from genimg.networks import ChromaGenerator
 class Colouring(nn.Module):
     """L (1, 1, size, size) in [0, 1] → ab (1, 2, size, size) as the network gives it, and y (1, classes), of sum 1.
 
-    Of the class branch, where half of the network's weights are, a single matrix is left: between its linear layers
-    there is nothing, and so their product answers the same.
+    Where the class branch has several linear layers, a single matrix is left of them: there is nothing between them,
+    and so their product answers the same.
     """
 
     def __init__(self, G: ChromaGenerator) -> None:
         super().__init__()
         self.G = copy.deepcopy(G).eval().requires_grad_(False)
         assert self.G.classifier is not None
-        self.G.classifier = nn.Sequential(product(self.G.classifier).half().float())  # as the file keeps it
+        if isinstance(self.G.classifier, nn.Sequential):
+            self.G.classifier = product(self.G.classifier).half().float()  # as the file keeps it
 
     def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
         ab, logits = self.G(L)
@@ -50,9 +51,9 @@ def product(layers: nn.Sequential) -> nn.Linear:
     return one
 
 
-def scenes() -> Graph:
-    """The shipped `colours-scenes`: L → ab, y."""
-    G, _ = zoo.load("colours-scenes", kind="colours")
+def shipped() -> Graph:
+    """The shipped `colours`: L → ab, y."""
+    G, _ = zoo.load("colours", kind="colours")
     assert isinstance(G, ChromaGenerator)
     ramp = torch.linspace(0, 1, G.size).expand(1, 1, G.size, G.size).contiguous()
     return Graph(Colouring(G), {"L": ramp}, ("ab", "y"))

@@ -3,8 +3,18 @@
 Book: 02_gan_theory (first GAN), 04_wgan, 06_chromagan, 07_inpainting.
 """
 
-from genimg.networks.chromagan import ChromaGenerator, Colours, PatchCritic, chromagan, load_vgg16
+from genimg.networks.chromagan import (
+    ChromaGenerator,
+    Colours,
+    LiteGenerator,
+    PatchCritic,
+    VGGGenerator,
+    chromagan,
+    load_trunk,
+    load_vgg16,
+)
 from genimg.networks.dcgan import Critic, Generator, dcgan, encoder
+from genimg.networks.efficientnet import EfficientNetLite0, Trunk, load_efficientnet
 from genimg.networks.mlp import mlp
 from genimg.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
 
@@ -12,14 +22,20 @@ __all__ = [
     "ChromaGenerator",
     "Colours",
     "Critic",
+    "EfficientNetLite0",
     "Generator",
+    "LiteGenerator",
     "PatchCritic",
     "Residual",
     "ResidualCritic",
     "ResidualGenerator",
+    "Trunk",
+    "VGGGenerator",
     "chromagan",
     "dcgan",
     "encoder",
+    "load_efficientnet",
+    "load_trunk",
     "load_vgg16",
     "mlp",
     "resnet",

@@ -13,11 +13,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from genimg.checks import UsageError, at_least, choice
+from genimg.networks.efficientnet import STRIDES, EfficientNetLite0, Trunk
 from genimg.seeding import seeded
 
 VGG16 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool", 512, 512, 512)  # up to block 4, convolution 3
+TRUNKS = ("vgg16", "efficientnet-lite0")
 UPSAMPLE = ("nearest", "bilinear")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation of its R, G, B in [0, 1]
 
@@ -38,6 +41,41 @@ class Colours(NamedTuple):
 class ChromaGenerator(nn.Module):
     """L (n, 1, size, size) in [0, 1] → `Colours`; see `chromagan` for its arguments.
 
+    Attributes:
+        size: side of the pictures in pixels.
+        classes: length of the class distribution, 0 without one.
+        outputs: 2 for chroma, else the number of its bins.
+        classifier: the class branch after what it shares with the decoder, or None.
+    """
+
+    trunk: nn.Module
+    classifier: nn.Module | None
+
+    def __init__(self, size: int, classes: int, outputs: int) -> None:
+        super().__init__()
+        self.size, self.classes, self.outputs = size, classes, outputs
+
+    def forward(self, L: Tensor, classes: bool = True) -> Colours:
+        """Colours of L.
+
+        Args:
+            L: (n, 1, size, size) in [0, 1].
+            classes: False skips the class branch, where most weights are.
+
+        Raises:
+            UsageError: for another shape.
+        """
+        if L.shape[1:] != (1, self.size, self.size):
+            raise UsageError(f"this network takes L (n, 1, {self.size}, {self.size}), got {tuple(L.shape)}")
+        return self._colours(L, classes)
+
+    def _colours(self, L: Tensor, classes: bool) -> Colours:
+        raise NotImplementedError
+
+
+class VGGGenerator(ChromaGenerator):
+    """The published generator.
+
     Each block is convolution, ReLU, batch norm, in this order. `trunk` has torchvision's numbering of VGG16's features,
     so that their weights fit by name.
     """
@@ -46,8 +84,7 @@ class ChromaGenerator(nn.Module):
     std: Tensor
 
     def __init__(self, size: int, width: int, classes: int, outputs: int, upsample: str, normalise: bool) -> None:
-        super().__init__()
-        self.size, self.classes, self.outputs = size, classes, outputs
+        super().__init__(size, classes, outputs)
 
         def c(published: int) -> int:
             return published * width // 64
@@ -89,18 +126,7 @@ class ChromaGenerator(nn.Module):
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
 
-    def forward(self, L: Tensor, classes: bool = True) -> Colours:
-        """Colours of L.
-
-        Args:
-            L: (n, 1, size, size) in [0, 1].
-            classes: False skips the class branch, where most weights are.
-
-        Raises:
-            UsageError: for another shape.
-        """
-        if L.shape[1:] != (1, self.size, self.size):
-            raise UsageError(f"this network takes L (n, 1, {self.size}, {self.size}), got {tuple(L.shape)}")
+    def _colours(self, L: Tensor, classes: bool) -> Colours:
         seen = self.trunk((L - self.mean) / self.std)
         shared = self.shared(seen)
         whole = self.whole(shared)[:, :, None, None].expand(-1, -1, *seen.shape[2:])
@@ -108,6 +134,52 @@ class ChromaGenerator(nn.Module):
         # The sigmoid in float32: in bfloat16 numbers near 1/2 are 0.004 apart, one unit of a or b.
         ab = self.enlarge(out.float().sigmoid()) if self.outputs == 2 else out
         return Colours(ab, self.classifier(shared) if classes and self.classifier is not None else None)
+
+
+class LiteGenerator(ChromaGenerator):
+    """The same idea around EfficientNet-Lite0: a decoder over its features at strides 32, 16, 8 and 4.
+
+    What the class branch and the decoder share is a convolution over the deepest features and its mean over all
+    places. Chroma is predicted at a quarter of the side and doubled twice, bilinearly. No batch norm but the trunk's,
+    which stay as they are: the trunk is in eval mode in either mode of the network.
+    """
+
+    def __init__(self, size: int, width: int, classes: int, outputs: int) -> None:
+        super().__init__(size, classes, outputs)
+        self.trunk = Trunk()
+        deep = STRIDES[32]
+        self.shared = nn.Sequential(nn.Conv2d(deep, 256, 3, padding=1), nn.GroupNorm(8, 256), nn.ReLU())
+        self.whole = nn.Linear(256, width)
+        self.classifier = nn.Linear(256, classes) if classes else None
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in STRIDES.values())
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.ReLU()) for _ in STRIDES
+        )
+        self.last = nn.Conv2d(width, outputs, 3, padding=1)
+
+    def train(self, mode: bool = True) -> LiteGenerator:
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def decode(self, seen: tuple[Tensor, ...], classes: bool = True) -> Colours:
+        """Colours (n, 2, size / 4, size / 4) from features of the trunk, the finest first."""
+        shared = self.shared(seen[-1]).mean((2, 3))
+        x = self.whole(shared)[:, :, None, None]
+        for k in reversed(range(len(seen))):
+            if k < len(seen) - 1:
+                x = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = self.blocks[k](x + self.lateral[k](seen[k]))
+        out = self.last(x)
+        # The sigmoid in float32: in bfloat16 numbers near 1/2 are 0.004 apart, one unit of a or b.
+        ab = out.float().sigmoid() if self.outputs == 2 else out
+        return Colours(ab, self.classifier(shared) if classes and self.classifier is not None else None)
+
+    def _colours(self, L: Tensor, classes: bool) -> Colours:
+        ab, logits = self.decode(self.trunk(L.expand(-1, 3, -1, -1)), classes)
+        if self.outputs == 2:
+            ab = interpolate(ab, (self.size, self.size), mode="bilinear", align_corners=False)
+        return Colours(ab, logits)
 
 
 class PatchCritic(nn.Module):
@@ -139,6 +211,7 @@ def chromagan(
     upsample: str = "nearest",
     normalise: bool = False,
     outputs: int = 2,
+    trunk: str = "vgg16",
 ) -> tuple[ChromaGenerator, PatchCritic]:
     """Generator and critic of ChromaGAN; at the defaults the published ones, with 171.17 and 2.76 million parameters.
 
@@ -154,9 +227,12 @@ def chromagan(
             weights of VGG16 were trained on; published without. It is part of the network, so that whoever colours
             with it cannot forget it.
         outputs: 2 for chroma; else so many logits, at half the size, for a classification of chroma.
+        trunk: "vgg16" as published, or "efficientnet-lite0", whose decoder has `width` channels, a multiple of 8, and
+            gives chroma, and logits of bins, at a quarter of the size; `upsample` and `normalise` are VGG16's.
+            Weights of ImageNet come from `load_vgg16`, or `load_trunk`.
 
     Raises:
-        UsageError: for a size that is no multiple of 32, or an odd width.
+        UsageError: for a size that is no multiple of 32, or a width that does not fit.
 
     Source: Vitoria, Raad & Ballester 2020, figure 2 and the code published with it. Weights start as Keras starts
     them, uniform with variance 2 / (fan in + fan out), biases at 0; for the trunk see `load_vgg16`.
@@ -171,21 +247,44 @@ def chromagan(
     """
     if at_least(size, 32, "size") % 32:
         raise UsageError(f"chromagan: size must be a multiple of 32, got {size}")
-    if at_least(width, 2, "width") % 2:
-        raise UsageError(f"chromagan: width must be even, got {width}")
+    choice(trunk, "trunk", TRUNKS)
+    lite = trunk != "vgg16"
+    if at_least(width, 2, "width") % (8 if lite else 2):
+        raise UsageError(f"chromagan: width must be {'a multiple of 8' if lite else 'even'}, got {width}")
     choice(upsample, "upsample", UPSAMPLE)
     with seeded(seed):
-        G = ChromaGenerator(
-            size, width, at_least(classes, 0, "classes"), at_least(outputs, 2, "outputs"), upsample, normalise
-        )
-        D = PatchCritic(width)
+        at_least(classes, 0, "classes")
+        at_least(outputs, 2, "outputs")
+        G: ChromaGenerator
+        if lite:
+            G = LiteGenerator(size, width, classes, outputs)
+        else:
+            G = VGGGenerator(size, width, classes, outputs, upsample, normalise)
+        D = PatchCritic(32 if lite else width)
         for network in (G, D):
             for layer in network.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear):
                     nn.init.xavier_uniform_(layer.weight)
                     if layer.bias is not None:
                         nn.init.zeros_(layer.bias)
+        if isinstance(G, LiteGenerator):
+            nn.init.normal_(G.last.weight, std=0.01)  # the first colours are nearly grey
     return G, D
+
+
+def load_trunk(G: ChromaGenerator, network: EfficientNetLite0) -> ChromaGenerator:
+    """Puts a trunk with its weights into G, in place and frozen; `zoo.efficientnet` has one.
+
+    Raises:
+        UsageError: for a G with another trunk.
+
+    Book: 06_chromagan.
+    """
+    if not isinstance(G, LiteGenerator):
+        raise UsageError("this network has another trunk; see chromagan(trunk=…)")
+    G.trunk.load_state_dict(network.trunk.state_dict())
+    G.trunk.requires_grad_(False)
+    return G
 
 
 def load_vgg16(G: ChromaGenerator, weights: Mapping[str, Tensor] | None = None) -> ChromaGenerator:

@@ -1,5 +1,5 @@
 // Colours for a grey picture, or for the reader's own: the page splits it into light and colour, a network that sees
-// 64 x 64 pixels of the light says which colours belong to it, and the page joins them to the light in full.
+// a small copy of the light says which colours belong to it, and the page joins them to the light in full.
 // What can be tested without a page is exported and held to the package; the page is below it.
 // The network runs in the page where there is a live folder; else a kernel is asked through `asked` and `answer`.
 
@@ -70,24 +70,59 @@ const between = (long, small) =>
     return [first, Math.min(small - 1, first + 1), at - first];
   });
 
-// RGBA bytes of L with chroma (2, size, size) enlarged to it and made `more` times as strong, as `colorize.merge`: what
-// no screen can show is clipped, channel by channel.
-export function merge(L, width, height, ab, size, more = 1) {
+// The mean of a window of 2 r + 1 pixels around each, fewer at the border.
+function windowed(values, size, r) {
+  const along = (from, at) => {
+    const to = new Float64Array(size * size);
+    for (let line = 0; line < size; line++) {
+      for (let i = 0; i < size; i++) {
+        const [first, last] = [Math.max(0, i - r), Math.min(size - 1, i + r)];
+        let sum = 0;
+        for (let k = first; k <= last; k++) sum += from[at(line, k)];
+        to[at(line, i)] = sum / (last - first + 1);
+      }
+    }
+    return to;
+  };
+  return along(along(values, (y, x) => y * size + x), (x, y) => y * size + x);
+}
+
+// Chroma (2, size, size) as t + s L with t and s smooth, (4, size, size), as `colorize.guided`: so it keeps to edges.
+export function guided(L, ab, size, r = 3, noise = 4) {
+  const n = size * size;
+  const mean = (values) => windowed(values, size, r);
+  const ofL = mean(L);
+  const spread = mean(Float64Array.from(L, (l) => l * l)).map((square, i) => square - ofL[i] * ofL[i] + noise * noise);
+  const out = new Float64Array(4 * n);
+  for (const channel of [0, 1]) {
+    const c = Float64Array.from(ab.slice(channel * n, (channel + 1) * n));
+    const ofC = mean(c);
+    const s = mean(c.map((value, i) => value * L[i])).map((both, i) => (both - ofC[i] * ofL[i]) / spread[i]);
+    out.set(mean(ofC.map((value, i) => value - s[i] * ofL[i])), channel * n);
+    out.set(mean(s), (2 + channel) * n);
+  }
+  return out;
+}
+
+// RGBA bytes of L with what `guided` gives, (4, size, size), enlarged to it and made `more` times as strong, as
+// `colorize.merge`: what no screen can show is clipped, channel by channel.
+export function merge(L, width, height, fit, size, more = 1) {
   const rgba = new Uint8ClampedArray(4 * width * height);
   const columns = between(width, size);
-  const line = [new Float64Array(size), new Float64Array(size)];
+  const line = Array.from({ length: 4 }, () => new Float64Array(size));
   between(height, size).forEach(([above, below, down], y) => {
     line.forEach((one, channel) => {
       const plane = channel * size * size;
-      for (let x = 0; x < size; x++) one[x] = more * ((1 - down) * ab[plane + above * size + x] + down * ab[plane + below * size + x]);
+      for (let x = 0; x < size; x++) one[x] = more * ((1 - down) * fit[plane + above * size + x] + down * fit[plane + below * size + x]);
     });
-    const [a, b] = line;
+    const [ta, tb, sa, sb] = line;
     for (let x = 0, i = y * width; x < width; x++, i++) {
       const [left, right, share] = columns[x];
+      const at = (values) => (1 - share) * values[left] + share * values[right];
       const fy = (L[i] + 16) / 116;
-      const X = WHITE[0] * cube(fy + ((1 - share) * a[left] + share * a[right]) / 500);
+      const X = WHITE[0] * cube(fy + (at(ta) + at(sa) * L[i]) / 500);
       const Y = WHITE[1] * cube(fy);
-      const Z = WHITE[2] * cube(fy - ((1 - share) * b[left] + share * b[right]) / 200);
+      const Z = WHITE[2] * cube(fy - (at(tb) + at(sb) * L[i]) / 200);
       rgba[4 * i] = byte(3.2404813432005266 * X - 1.5371515162713185 * Y - 0.4985363261688878 * Z);
       rgba[4 * i + 1] = byte(-0.9692549499965682 * X + 1.8759900014898907 * Y + 0.04155592655829284 * Z);
       rgba[4 * i + 2] = byte(0.05564663913517715 * X - 0.20404133836651123 * Y + 1.0573110696453443 * Z);
@@ -225,9 +260,10 @@ function render({ model, el }) {
       const { width, height, data: rgba } = await pixelsOf(blob).catch(() => Promise.reject(new Error("This file is no picture that the browser can read.")));
       if (mine !== turn) return;
       const L = lightness(rgba);
-      const { ab, y } = known || (await predicted(shrink(L, width, height, size).map((value) => value / 100)));
+      const small = shrink(L, width, height, size);
+      const { ab, y } = known || (await predicted(small.map((value) => value / 100)));
       if (mine !== turn) return;
-      shown = { name, place, width, height, L, rgba, ab: Float32Array.from(ab, (value) => 255 * value - 128) };
+      shown = { name, place, width, height, L, rgba, fit: guided(small, Float32Array.from(ab, (value) => 255 * value - 128), size) };
       root.dataset.shown = name;
       draw();
       say(y.length ? `Coloured. In the words that it knows, the network sees: ${belief(y, classes)}.` : "Coloured.");
@@ -264,8 +300,8 @@ function render({ model, el }) {
   function drawColours() {
     waiting = 0;
     if (!shown) return; // the first picture is still being read
-    const { L, width, height, ab } = shown;
-    fill("coloured", merge(L, width, height, ab, size, Number(more.value)));
+    const { L, width, height, fit } = shown;
+    fill("coloured", merge(L, width, height, fit, size, Number(more.value)));
     const words = `× ${Number(more.value).toFixed(1)}, ${Number(more.value) === 1 ? "as the network says" : Number(more.value) > 1 ? "exaggerated" : "weakened"}`;
     more.previousElementSibling.textContent = words;
     more.setAttribute("aria-valuetext", words);

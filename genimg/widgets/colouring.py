@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate
 
 from genimg.checks import UsageError, choice
 from genimg.color import grey, lightness, scale_l, unscale_ab
-from genimg.colorize import merge, shrink
+from genimg.colorize import guided, merge, shrink
 from genimg.networks import ChromaGenerator
 from genimg.plots import pixels
 from genimg.widgets.page import module, page_html
@@ -55,7 +55,7 @@ class Colouring(anywidget.AnyWidget):
         pictures: by name: sRGB (3, h, w), or grey (1, h, w), float in [0, 1], of any sizes; the first is shown at once.
         classes: the words of G's class branch, if it has one.
         live: the network of a built page, a key of `genimg.live.GRAPHS`, which must be G: "colours", for the shipped
-            `colours-scenes`. Without it only a kernel colours other pictures than the first.
+            `colours`. Without it only a kernel colours other pictures than the first.
 
     Raises:
         UsageError: no pictures, other shapes or values, a G that predicts bins of chroma, words that do not fit its
@@ -144,7 +144,8 @@ class Colouring(anywidget.AnyWidget):
     def _beside_each_other(self) -> str:
         """Grey, coloured and original in a row: what stands where scripts do not run."""
         x = self._first
-        shown = {"grey": grey(x), "coloured": merge(lightness(x), unscale_ab(self._said.ab))}
+        L = lightness(x)
+        shown = {"grey": grey(x), "coloured": merge(L, guided(shrink(L, self.size), unscale_ab(self._said.ab)))}
         if x.shape[1] == 3:
             shown["original"] = x
         least = min(1.0, 256 / max(x.shape[-2:]))

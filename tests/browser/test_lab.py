@@ -54,7 +54,7 @@ judge = gi.widgets.PerceptualTest({"real": greys[:2], "painted": greys[2:]}, nam
 judge""",
     "judged": 'print([f"{row.method} {row.image} {row.natural} {row.observer}" for row in judge.answers])',
     "colours": """ramp = torch.linspace(0, 1, 60 * 80).view(1, 60, 80)
-G_colours, _ = gi.zoo.load("colours-scenes", kind="colours")
+G_colours, _ = gi.zoo.load("colours", kind="colours")
 colouring = gi.widgets.Colouring(G_colours, {"upwards": ramp, "downwards": ramp.flip(1)}, gi.data.catalogue.SCENES)
 colouring""",
     "coloured": """expected = gi.colorize.colorize(G_colours, ramp.flip(1)[None])[0]

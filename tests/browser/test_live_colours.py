@@ -33,7 +33,7 @@ def tensor(picture):
 
 @pytest.fixture(scope="module")
 def G():
-    return gi.zoo.load("colours-scenes", kind="colours")[0]
+    return gi.zoo.load("colours", kind="colours")[0]
 
 
 @pytest.fixture(scope="module")
