@@ -1,5 +1,6 @@
 """What every test needs: one thread, no window, the same examples each time."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 torch.set_num_threads(1)  # the suite takes minutes instead of seconds where two workers share two cores
 matplotlib.use("Agg")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and all it starts, ignores Ctrl-C
 # The same examples in every run: a failure here is a failure everywhere. Time limits measure the machine.
 hypothesis.settings.register_profile("genimg", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("genimg")
