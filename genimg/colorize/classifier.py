@@ -124,9 +124,6 @@ class Teacher(nn.Module):
         classes: how many.
         seed: initialisation, He's for the trunk; None uses the ambient generator.
 
-    Raises:
-        UsageError: for a G with another trunk.
-
     Book: 06_chromagan.
 
     Example:
@@ -142,9 +139,7 @@ class Teacher(nn.Module):
     def __init__(self, G: ChromaGenerator, classes: int, seed: int | None = None) -> None:
         super().__init__()
         if not isinstance(G, VGGGenerator):
-            raise UsageError(
-                "this teacher takes the trunk of VGG16; the one of EfficientNet-Lite0 brings its own classes"
-            )
+            raise UsageError("the trunk of this network has a teacher of its own; see zoo.efficientnet")
         self.register_buffer("mean", G.mean.clone(), persistent=False)
         self.register_buffer("std", G.std.clone(), persistent=False)
         self.trunk = copy.deepcopy(G.trunk)
