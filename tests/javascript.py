@@ -18,7 +18,7 @@ def address(source):
 def printed(code):
     """What a script prints, as JSON."""
     done = subprocess.run(
-        [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=60
+        [NODE, "--input-type=module"], input=code, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -76,7 +76,7 @@ bad("a folder", lambda folder: folder, pictures.open_file)
 # Weights: every flipped byte, cut, odd headers.
 
 TENSORS = {"a": torch.arange(12.0).view(3, 4), "b": torch.ones(5)}
-WEIGHTS = safetensors(TENSORS, metadata={"about": "{}", "sha256": weights.digest(TENSORS, "{}")})
+WEIGHTS = safetensors(TENSORS, metadata={"about": "{}\n" + weights.digest(TENSORS, "{}")})
 START = 8 + struct.unpack("<Q", WEIGHTS[:8])[0]
 for at in range(START, len(WEIGHTS), 2):
     flipped = bytearray(WEIGHTS)

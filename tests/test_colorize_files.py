@@ -308,9 +308,9 @@ def test_a_pipe_does_not_hang(model, tmp_path):
     ("args", "code", "told"),
     [
         (("digits", "{folder}"), 1, "trained colours 'digits' is unknown"),
-        (("{folder}/a.png", "{folder}"), 1, "has no entry for a colouring network"),
+        (("{folder}/w.safetensors", "{folder}"), 1, "has no entry for a colouring network"),
         (("{model}", "{folder}/void"), 1, "no pictures and no videos in"),
-        (("{model}",), 2, "Missing argument 'PATH...'"),
+        (("{model}",), 2, "give at least one picture"),
         (("{model}", "{folder}", "--batch", "0"), 2, "'--batch'"),
         (("{model}", "{folder}", "--out", "{folder}/a.png"), 2, "is a file"),
         (("{model}", "{folder}", "--out", "{folder}/a.png/x"), 1, "cannot make the folder"),
@@ -318,6 +318,7 @@ def test_a_pipe_does_not_hang(model, tmp_path):
 )
 def test_a_mistake_is_one_line(folder, model, tmp_path, args, code, told):
     (folder / "void").mkdir()
+    (folder / "w.safetensors").write_bytes(b"no weights")
     args = [arg.format(folder=folder, model=model) for arg in args]
     result = genimg("colorize", *args, *(() if "--out" in args else ("--out", tmp_path / "out")))
     assert result.exit_code == code and told in result.stderr, result.stderr

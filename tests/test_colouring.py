@@ -13,6 +13,7 @@ import genimg as gi
 from genimg.checks import UsageError
 from genimg.data.catalogue import SCENES
 from genimg.live import GRAPHS
+from genimg.live.colours import Colouring as LivePage
 from genimg.networks import chromagan
 from genimg.widgets import Colouring
 from genimg.widgets.colouring import _text
@@ -130,14 +131,22 @@ def test_bad_input(G, pictures, words, message):
 def test_the_network_of_a_page_is_the_shipped_one():
     G, _ = gi.zoo.load("colours", kind="colours")
     module, inputs, outputs = GRAPHS["colours"]()
-    L = picture(1, 64, 64)[None]
+    L = picture(1, 128, 128)[None]
     assert list(inputs) == ["L"] and inputs["L"].shape == L.shape and outputs == ("ab", "y")
     with torch.no_grad():
         (ab, y), said = module(L), G(L)
     assert torch.equal(ab, said.ab)
+    assert torch.allclose(y, said.logits.softmax(1), atol=1e-6)
+
+
+def test_a_page_has_one_matrix_for_several(G):
+    module = LivePage(G)
+    L = picture(1, 32, 32)[None]
+    with torch.no_grad():
+        (ab, y), said = module(L), G(L)
+    assert torch.equal(ab, said.ab)
     assert torch.allclose(y, said.logits.softmax(1), atol=1e-3)  # three matrices in one, in half precision
-    kept = sum(weights.numel() for weights in module.parameters())
-    assert kept < 0.6 * sum(weights.numel() for weights in G.parameters())
+    assert sum(w.numel() for w in module.parameters()) < sum(w.numel() for w in G.parameters())
 
 
 def test_a_page_must_colour_with_the_same_network(G):
@@ -148,7 +157,8 @@ def test_a_page_must_colour_with_the_same_network(G):
         with pytest.raises(UsageError, match="live 'colours' does not give the colours of this network"):
             Colouring(network, {"x": smooth(3, 9, 9)}, words, live="colours")
     shipped = gi.zoo.load("colours", kind="colours")[0]
-    assert Colouring(shipped, {"x": smooth(3, 9, 9)}, SCENES, live="colours").live == "colours"
+    thousand = [f"word {k}" for k in range(1000)]
+    assert Colouring(shipped, {"x": smooth(3, 9, 9)}, thousand, live="colours").live == "colours"
 
 
 def test_bins_of_chroma_are_refused():
@@ -200,7 +210,7 @@ class TestModule:
         expected = 255 * gi.colorize.merge(L, more * gi.colorize.guided(small, ab))[0].permute(1, 2, 0)
         assert (found[..., 3] == 255).all()
         assert (found[..., :3] - expected).abs().max() < 1.1  # rounding, float32 there, and a table of 65,536 entries
-        assert more == 0 or (expected == 255).any()  # some of it is clipped
+        assert more < 3 or (expected == 255).any()  # some of it is clipped
 
     def test_black_and_white_and_one_pixel(self, node):
         assert node("[...it.merge([0, 100], 2, 1, [0, 0, 0, 0], 1)]") == [0, 0, 0, 255, 255, 255, 255, 255]

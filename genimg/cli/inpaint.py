@@ -59,7 +59,7 @@ def inpaint(
     size says where pixels are missing. Where no face is found, and with other models, --crop says what to fill.
 
     \b
-    Examples:
+    Example:
       genimg inpaint digits scans/ --mask centre --out filled/
       genimg inpaint faces photo.jpg --mask hole.png --out filled/
     """

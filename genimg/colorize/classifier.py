@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from genimg.checks import UsageError, at_least, positive, same_length
-from genimg.networks import ChromaGenerator
+from genimg.networks import ChromaGenerator, VGGGenerator
 from genimg.seeding import seeded
 
 SHIFT = 4  # pixels that a picture is moved at most, of 32
@@ -138,6 +138,8 @@ class Teacher(nn.Module):
 
     def __init__(self, G: ChromaGenerator, classes: int, seed: int | None = None) -> None:
         super().__init__()
+        if not isinstance(G, VGGGenerator):
+            raise UsageError("the trunk of this network has a teacher of its own; see zoo.efficientnet")
         self.register_buffer("mean", G.mean.clone(), persistent=False)
         self.register_buffer("std", G.std.clone(), persistent=False)
         self.trunk = copy.deepcopy(G.trunk)

@@ -89,7 +89,7 @@ def look(
     if (folder / "done.json").exists():
         return folder
     n, side = len(images), images.shape[-1]
-    shapes = {f"stride{s}": (side // s, side // s, c) for s, c in STRIDES.items()}
+    shapes: dict[str, tuple[int, ...]] = {f"stride{s}": (side // s, side // s, c) for s, c in STRIDES.items()}
     shapes |= {"L": (1, side // STRIDE, side // STRIDE), "ab": (2, side // STRIDE, side // STRIDE), "y": (1000,)}
     kinds = {"L": np.float16, "ab": np.float16}
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def look(
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kinds.get(name, np.int16), (n, *shape))
         for name, shape in shapes.items()
     }
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     for start in range(0, n, batch):
         x = images[start : start + batch].float() / 255
         x, L = (x, scale_l(lightness(x))) if view is None else view(x)

@@ -51,7 +51,7 @@ class Pictures:
 
     Example:
         >>> white = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
-        >>> L, ab, y = Pictures(white, None, torch.Generator()).sample(5)
+        >>> L, ab, y, _ = Pictures(white, None, torch.Generator()).sample(5)
         >>> L.shape, round(float(L.mean()), 3), y
         (torch.Size([5, 1, 2, 2]), 1.0, None)
     """

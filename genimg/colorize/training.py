@@ -156,7 +156,7 @@ def colour_steps(
 def answered(G: ChromaGenerator, real: Coloured, classes: bool) -> Colours:
     """What G says of these draws, from their L or from the features of its frozen trunk, if these are there."""
     if real.seen is None:
-        return G(real.L, classes=classes)  # type: ignore[no-any-return]
+        return G(real.L, classes=classes)
     assert isinstance(G, LiteGenerator)
     mixed = torch.is_autocast_enabled(real.L.device.type)  # which casts by itself
     return G.decode(real.seen if mixed else tuple(part.to(real.L) for part in real.seen), classes=classes)

@@ -113,9 +113,9 @@ def features(
         images = images[chroma_of(images) >= GREY_BELOW]
         views: dict[str, Any] = {"plain": None}
         views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
+        tell = partial(progress, f"features of {name}")
         found[name] = [
-            look(network, images, folder / "features" / f"{name}-{view}", how,
-                 tell=lambda done, total, name=name: progress(f"features of {name}", done, total))
+            look(network, images, folder / "features" / f"{name}-{view}", how, tell=tell)
             for view, how in views.items()
         ]  # fmt: skip
     if not found:
@@ -176,7 +176,7 @@ def build(width: int, seed: int, classes: bool, outputs: int = 2) -> tuple[netwo
     """G with ImageNet's trunk, and D."""
     G, D = networks.chromagan(**arguments(width, classes, outputs), seed=seeding.child(seed, "networks"))
     G = networks.load_trunk(G, zoo.efficientnet())
-    return tuple(net.to(memory_format=torch.channels_last) for net in (G, D))  # type: ignore[call-overload,return-value]
+    return G.to(memory_format=torch.channels_last), D.to(memory_format=torch.channels_last)
 
 
 def recipe(

@@ -29,26 +29,28 @@ from genimg.experiments.parts import Stopwatch
 from genimg.records import Record
 from genimg.training import critic_steps, encoder_steps, gan_steps
 
-# start: updates of the decoder that G starts as, and its rate; 0 starts at random. keep: the rate of G in the encoder
-# steps that go on beside the game; 0 plays the game alone. share and drift: of `objectives.WassersteinGP`.
+# start: updates of the decoder that G starts as, and its rate. goes_on: networks of the zoo with which the game goes on
+# instead; the start then trains the encoder alone, for they are kept without theirs. keep: the rate of G in the encoder
+# steps beside the game; 0 plays the game alone. share and drift: of `objectives.WassersteinGP`.
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
         "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "up": "resize",
-        "critic_width": 8, "start": 3, "start_lr": 1e-3, "keep": 1e-4, "warm": 2, "steps": 4, "batch": 8,
-        "critic_per_step": 1, "lr": 1e-3, "critic_lr": 1e-3, "share": 0.5, "drift": 1e-3, "amp": False, "decay": 0.9,
-        "every": 2, "samples": 16, "scales": 3,
+        "critic_width": 8, "goes_on": None, "start": 3, "start_lr": 1e-3, "keep": 1e-4, "warm": 2, "steps": 4,
+        "batch": 8, "critic_per_step": 1, "lr": 1e-3, "critic_lr": 1e-3, "share": 0.5, "drift": 1e-3, "amp": False,
+        "decay": 0.9, "every": 2, "samples": 16, "scales": 3,
     },
     "cpu": {
         "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
-        "critic_width": 48, "start": 4000, "start_lr": 1.5e-3, "keep": 6e-5, "warm": 150, "steps": 8000, "batch": 32,
+        "critic_width": 48, "goes_on": "faces-256", "start": 1000, "start_lr": 1e-3, "keep": 6e-5, "warm": 0,
+        "steps": 40_000, "batch": 32,
         "critic_per_step": 1, "lr": 3e-4, "critic_lr": 6e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
         "every": 250, "samples": 1000, "scales": 4,
     },
     "full": {
         "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 128, "up": "resize",
-        "critic_width": 96, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150, "steps": 200_000, "batch": 64,
-        "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25, "drift": 1e-3, "amp": True,
-        "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
+        "critic_width": 96, "goes_on": None, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150,
+        "steps": 200_000, "batch": 64, "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25,
+        "drift": 1e-3, "amp": True, "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
     },
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
@@ -79,6 +81,9 @@ def run(
         )
         # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
         G, D, E = (network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
+        if size["goes_on"]:
+            for network, known in zip((G, D), zoo.load(size["goes_on"], device), strict=True):
+                network.load_state_dict(known.state_dict())
         average = copy.deepcopy(G)
         for done in played(G, D, E, average, train, seed, device, folder, size):
             if done % 20 == 0:
@@ -126,11 +131,13 @@ def played(
     shared: dict[str, Any] = {"batch": size["batch"], "amp": size["amp"], "checkpoint_every": size["every"]}
     latent = Gaussian(size["latent"], rng["latent"])
     objective = objectives.WassersteinGP(10.0, size["share"], size["drift"])
+    G.requires_grad_(not size["goes_on"])
     for start in encoder_steps(
         E, G, law("start"), steps=size["start"], rng=rng["start"], lr=size["start_lr"], decay_lr=True,
         checkpoint=folder / "start.safetensors", **shared,
     ):  # fmt: skip
         yield start.step
+    G.requires_grad_(True)
     if not (folder / "state.safetensors").exists():
         average.load_state_dict(G.state_dict())
         # A critic that knows nothing yet would first lead the decoder astray.
@@ -169,8 +176,12 @@ def recipe(
         "optimiser": f"Adam, lr {size['lr']} for G, {size['critic_lr']} for D, falling linearly to 0, betas (0, 0.99), "
         f"batch {size['batch']}, {size['critic_per_step']} critic updates per step, "
         f"{'bfloat16' if size['amp'] else 'float32'}",
-        "start": f"decoder of a variational autoencoder, {size['start']} steps; "
-        f"trained on beside the game at lr {size['keep']:g}",
+        "start": (
+            f"goes on from {size['goes_on']}, sha256 {zoo.manifest()[size['goes_on']]['sha256'][:12]}"
+            if size["goes_on"]
+            else f"decoder of a variational autoencoder, {size['start']} steps"
+        )
+        + f"; an encoder is trained beside the game, with lr {size['keep']:g} for G",
         "average": f"G is the moving average of its weights, decay {size['decay']}",
         "sliced_w1_to_test": round(found["average"]["sliced-w1"], 4),
         "precision": round(found["average"]["precision"], 4),

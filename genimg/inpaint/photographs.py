@@ -24,11 +24,11 @@ from genimg.data.raw import BROKEN, decode
 from genimg.data.stream import free_names
 from genimg.distributions import Distribution
 from genimg.inpaint import faces
-from genimg.inpaint.completion import BLENDS, frozen
+from genimg.inpaint.completion import BLENDS
 from genimg.inpaint.faces import Bits, Bytes, Square
 from genimg.inpaint.files import Filled, Searching, Unusable, shape
 from genimg.inpaint.losses import Loss
-from genimg.inpaint.search import best_starts, search_steps
+from genimg.inpaint.search import best_starts, frozen, search_steps
 
 BY_HAND = "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels"
 
@@ -111,7 +111,7 @@ def inpaint_photographs(
         part = files[start : start + batch]
         ready: list[_Ready] = []
         for path in part:
-            item = _guarded(path, lambda path=path: _read(path, mask, squares, size, channels))  # type: ignore[misc]
+            item = _guarded(path, lambda path=path: _read(path, mask, squares, size, channels))
             if isinstance(item, Unusable):
                 yield item
             else:

@@ -80,6 +80,7 @@ class VGGGenerator(ChromaGenerator):
     so that their weights fit by name.
     """
 
+    trunk: nn.Sequential
     mean: Tensor
     std: Tensor
 

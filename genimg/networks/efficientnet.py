@@ -67,6 +67,7 @@ class EfficientNetLite0(nn.Module):
     Source: Tan & Le 2019; the "lite" variant (2020) has no squeeze-and-excitation, and ReLU6 for its activations.
 
     Example:
+        >>> import torch
         >>> seen = EfficientNetLite0().eval()(torch.zeros(1, 3, 64, 64))
         >>> [tuple(part.shape[1:]) for part in seen.features], seen.logits.shape
         ([(24, 16, 16), (40, 8, 8), (112, 4, 4), (320, 2, 2)], torch.Size([1, 1000]))

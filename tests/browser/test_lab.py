@@ -55,7 +55,7 @@ judge""",
     "judged": 'print([f"{row.method} {row.image} {row.natural} {row.observer}" for row in judge.answers])',
     "colours": """ramp = torch.linspace(0, 1, 60 * 80).view(1, 60, 80)
 G_colours, _ = gi.zoo.load("colours", kind="colours")
-colouring = gi.widgets.Colouring(G_colours, {"upwards": ramp, "downwards": ramp.flip(1)}, gi.data.catalogue.SCENES)
+colouring = gi.widgets.Colouring(G_colours, {"upwards": ramp, "downwards": ramp.flip(1)}, list(map(str, range(1000))))
 colouring""",
     "coloured": """expected = gi.colorize.colorize(G_colours, ramp.flip(1)[None])[0]
 print((255 * expected[:, 30, 40]).round().int().tolist() if colouring.answer else "not asked")""",

@@ -9,12 +9,12 @@ from PIL import Image
 from skimage.data import astronaut, camera, coffee
 
 import genimg as gi
-from genimg.data.catalogue import SCENES
 from genimg.live import site
 from genimg.widgets import Colouring
 from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 
+SCENES = [f"word {k}" for k in range(1000)]
 ROOT = Path(__file__).parents[2]
 CSS = (ROOT / "book" / "_static" / "genimg.css").read_text("utf-8")
 # As much of a page by Sphinx as the host script and the style sheet ask for.
