@@ -127,7 +127,7 @@ LOOKS = {
     "environment": "import os\nassert 'GENIMG_SECRET' not in os.environ and len(os.environ) < 30, sorted(os.environ)",
     "home": "import os\nassert not os.path.exists('/root/.bashrc') and os.path.expanduser('~') == os.getcwd()",
     "checkout": "import genimg, os\nroot = os.path.dirname(os.path.dirname(genimg.__file__))\n"
-    "assert os.listdir(root) == ['genimg'], os.listdir(root)",
+    "assert set(os.listdir(root)) <= {'genimg', '.venv'}, os.listdir(root)",
     "checks": "import genimg, os\nassert os.listdir(os.path.dirname(genimg.__file__) + '/check') == []",
     "write": "import genimg\ntry: open(genimg.__file__, 'a')\nexcept OSError: pass\nelse: assert 0, 'package'\n"
     "try: open('/usr/x', 'w')\nexcept OSError: pass\nelse: assert 0, 'system'\ntry: open('/x', 'w')\n"

@@ -188,7 +188,7 @@ def repaired(class_term: object, between: object, adversarial_term: object) -> V
         adversarial_term: `adversarial_term(D, L, ab)` to what the generator minimises.
 
     Example:
-        >>> repaired(lambda logits, y: nn.functional.kl_div(logits.log_softmax(1), y), None, None)
+        >>> repaired(lambda logits, y: torch.nn.functional.kl_div(logits.log_softmax(1), y), None, None)
         Not yet: class_term: the mean over all elements is smaller by the number of classes
     """
     logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 0.5, 0.0], [2.0, 0.0, 0.0, -2.0]])
