@@ -5,7 +5,8 @@ import zipfile
 import nbformat
 import pytest
 
-from genimg import notebooks, pages
+from genimg import address, notebooks, pages
+from genimg.address import Address
 from genimg.checks import UsageError
 
 CONFIG = """
@@ -131,6 +132,25 @@ def test_pages_are_built_and_a_warning_is_an_error(book):
     (book / "build" / "site" / "book" / "index.md").write_text("# Index\n\nSee {doc}`nowhere`.\n")
     with pytest.raises(UsageError, match=r"jupyter-book failed: .*unknown document.*all of it is in .*pages\.log"):
         pages.build(book, book / "build" / "site", book)
+
+
+@pytest.mark.parametrize("where", [Address("someone", "a-fork", "0" * 40), None], ids=["with an address", "without"])
+def test_buttons_lead_to_the_address_or_to_the_notebook_itself(book, where):
+    setup = nbformat.v4.new_code_cell(address.setup_cell(None), metadata={"tags": ["remove-cell"]})
+    nb = notebooks.read(book / "book" / "01_a.ipynb")
+    nb.cells.insert(1, setup)
+    notebooks.write(notebooks.normalise(nb), book / "book" / "01_a.ipynb")
+    site = book / "build" / "site"
+    pages.stage(book, None, site, where)
+    html = pages.build(book, site, book).parent
+    page = (html / "book" / "01_a.html").read_text()
+    colab = "https://colab.research.google.com/github/someone/a-fork/blob/gh-pages/_sources/book/01_a.ipynb"
+    assert (colab in page) == (where is not None) == ('href="https://github.com/someone/a-fork"' in page)
+    assert where or ("github.com" not in page and "colab" not in page)
+    assert "../_sources/book/01_a.ipynb" in page  # the button that downloads it
+    assert pages.add_downloads(book, site, html)[0].startswith("no wheel lies beside these pages: ")  # no package here
+    taken = notebooks.read(html / "_sources" / "book" / "01_a.ipynb")
+    assert notebooks.code_cells(taken)[0].source == address.setup_cell(where)
 
 
 def test_the_bundle_is_the_site_in_one_folder(tmp_path):
