@@ -22,7 +22,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from genimg import address as addresses
-from genimg import disk, indexing, notebooks, provenance, records
+from genimg import api, disk, indexing, notebooks, provenance, records
 from genimg.address import Address
 from genimg.checks import UsageError
 from genimg.slimming import slim
@@ -57,6 +57,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         else:
             shutil.copy2(path, site / path.name)
     (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
+    (site / "api.md").write_text(api.page(), encoding="utf-8")
     notes, runs = [], _runs(executed)
     known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):

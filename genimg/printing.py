@@ -8,12 +8,12 @@ Book: every page, through `genimg build --pdf`.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag
 
 from genimg.checks import UsageError
@@ -27,9 +27,19 @@ ONLY_ON_SCREEN = "script, .headerlink, .copybtn, details.hide, [data-part=state]
 
 
 def pages_in_order(root: Path) -> list[str]:
-    """The pages of the book as `_toc.yml` lists them, such as `book/04_wgan`, but for the index."""
-    listed = (root / "_toc.yml").read_text(encoding="utf-8")
-    return [name for name in re.findall(r"^\W*(?:root|file): *([\w/.-]+)", listed, re.MULTILINE) if name != "genindex"]
+    """The pages of the book as `_toc.yml` lists them, such as `book/04_wgan`, but for those made for the screen."""
+    import yaml
+
+    def listed(node: Any) -> Iterator[str]:
+        for key in ("root", "file"):
+            if key in node:
+                yield node[key]
+        for key in ("parts", "chapters", "sections"):
+            for each in node.get(key, ()):
+                yield from listed(each)
+
+    contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    return [name for name in listed(contents) if name not in ("api", "genindex")]
 
 
 def one_page(html: Path, names: list[str]) -> str:

@@ -5,7 +5,6 @@ Book: 08_scorecard.
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import json
 import math
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genimg import disk
+from genimg import __version__, disk
 from genimg.checks import UsageError
 
 _SHARE = "share/genimg-book/"
@@ -25,8 +24,7 @@ _SHARE = "share/genimg-book/"
 def versions() -> dict[str, str]:
     """Versions of what decides a number: Python, torch, NumPy and this package."""
     found = {name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")}
-    own = str(importlib.import_module("genimg").__version__)  # by name: the package offers everything above this module
-    return {"python": platform.python_version()} | found | {"genimg": own}
+    return {"python": platform.python_version()} | found | {"genimg": __version__}
 
 
 def commit(folder: str | Path = ".") -> str:

@@ -519,3 +519,12 @@ def test_pictures_to_colour_are_checked(x, message):
 def test_bins_of_chroma_are_no_colours():
     with pytest.raises(UsageError, match="11 logits"):
         colorize(networks(outputs=11)[0], rgb(1))
+
+
+def test_adam_has_the_momenta_of_the_authors_code_unless_told_otherwise():
+    def trained(**options):
+        parts = networks()
+        return train(parts, law(), steps=3, **options)[-1].loss
+
+    assert trained() == trained(betas=(0.5, 0.999)) != trained(betas=(0.9, 0.999))
+    assert trained() != trained(betas=(0.5, 0.9))

@@ -134,3 +134,20 @@ def test_a_file_that_is_no_history_is_refused(tmp_path):
         gi.History.load(path)
     with pytest.raises(UsageError, match="does not exist"):
         gi.History.load(tmp_path / "none.safetensors")
+
+
+def test_a_recorded_network_judges_each_sample_by_itself():
+    """In eval mode, whatever mode the network of today is in: no sample's value depends on its batch."""
+    G = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).train()
+    D = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).train()
+    history = gi.History()
+    history.add(1, G, D)
+    z = torch.randn(8, 2, generator=gi.rng(0))
+    old, critic, mean = history.generator(0, G), history.critic(0, D), history.mean_critic(D)
+    assert torch.allclose(old(z)[:1], old(z[:1])) and G.training
+    for each in (critic, mean):
+        assert torch.allclose(each(old(z))[:1], each(old(z[:1])))
+    past = history.past(G, gi.Gaussian(2, gi.rng(1)), gi.rng(2))
+    before = {name: value.clone() for name, value in G.state_dict().items()}
+    past.sample(5)
+    assert all(torch.equal(value, before[name]) for name, value in G.state_dict().items())

@@ -81,7 +81,7 @@ def test_staging_brings_everything_else_and_no_left_overs(book):
     found = sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
     text = ["book/01_a.ipynb", "book/02_b.ipynb", "book/_static/x.css", "book/index.md"]
     readers = ["_readers/01_a.ipynb", "_readers/02_b.ipynb"]
-    assert found == ["_config.yml", *readers, "_toc.yml", *text, "genindex.md"]
+    assert found == ["_config.yml", *readers, "_toc.yml", "api.md", *text, "genindex.md"]
 
 
 def test_times_come_from_the_manifest_of_the_run(book):

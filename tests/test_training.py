@@ -135,9 +135,29 @@ def test_an_exploding_critic_counts_as_divergence():
 
 
 def test_the_generator_step_leaves_no_gradient_on_the_critic_and_d_trainable():
+    """After a step D holds the gradient of its own last update: the generator's loss has added nothing to it."""
     G, D, real, latent = game()
-    run(1, gi.rng(9), (G, D, real, latent))
-    assert all(p.requires_grad for p in D.parameters())
+    own = {}
+
+    class Watched(gi.WassersteinGP):
+        def generator_loss(self, D, fake):
+            own.update({name: p.grad.clone() for name, p in D.named_parameters()})
+            return super().generator_loss(D, fake)
+
+    for _ in gi.gan_steps(G, D, real, latent, Watched(), steps=2, rng=gi.rng(9), batch=16, critic_per_step=1):
+        assert all(float(own[name].abs().sum()) > 0 for name in own if "weight" in name)
+        assert all(torch.equal(own[name], p.grad) for name, p in D.named_parameters())
+        assert all(p.requires_grad for p in D.parameters())
+
+
+def test_adam_has_the_momenta_of_wgan_gp_unless_told_otherwise():
+    def trained(**options):
+        _, D, real, latent = game()
+        clip = gi.WassersteinClip(1.0)
+        return list(gi.critic_steps(D, real, latent, clip, steps=4, rng=gi.rng(9), batch=8, lr=1e-2, **options))[-1]
+
+    assert trained().loss == trained(betas=(0.5, 0.9)).loss != trained(betas=(0.9, 0.9)).loss
+    assert trained().loss != trained(betas=(0.5, 0.999)).loss
 
 
 def test_critic_and_generator_update_as_often_as_asked():

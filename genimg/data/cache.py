@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 import time
 import uuid
 import warnings
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import platformdirs
 
 from genimg.checks import UsageError
 
@@ -34,13 +34,7 @@ def folder() -> Path:
     """The user cache: `$GENIMG_CACHE`, else `genimg` in the platform's cache folder."""
     if own := os.environ.get("GENIMG_CACHE"):
         return Path(own).expanduser()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg).expanduser() / "genimg"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "genimg"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "genimg"
-    return Path.home() / ".cache" / "genimg"
+    return platformdirs.user_cache_path("genimg", appauthor=False)
 
 
 def digest(*paths: Path) -> str:

@@ -1,0 +1,51 @@
+# What `import genimg as gi` offers; `__init__.py` resolves it on first use.
+
+from . import anomaly as anomaly
+from . import check as check
+from . import checks as checks
+from . import color as color
+from . import colorize as colorize
+from . import data as data
+from . import devices as devices
+from . import disk as disk
+from . import distributions as distributions
+from . import divergence as divergence
+from . import experiments as experiments
+from . import fields as fields
+from . import history as history
+from . import inpaint as inpaint
+from . import interpolation as interpolation
+from . import live as live
+from . import metrics as metrics
+from . import networks as networks
+from . import objectives as objectives
+from . import plots as plots
+from . import poisson as poisson
+from . import ranks as ranks
+from . import records as records
+from . import runs as runs
+from . import seeding as seeding
+from . import training as training
+from . import transport as transport
+from . import widgets as widgets
+from . import zoo as zoo
+from .anomaly import Detector as Detector
+from .anomaly import anomaly_score as anomaly_score
+from .anomaly import fit_detector as fit_detector
+from .distributions import Empirical as Empirical
+from .distributions import Gaussian as Gaussian
+from .distributions import Mixture as Mixture
+from .distributions import Pushforward as Pushforward
+from .history import History as History
+from .objectives import TanhTotalVariation as TanhTotalVariation
+from .objectives import TotalVariation as TotalVariation
+from .objectives import Vanilla as Vanilla
+from .objectives import WassersteinClip as WassersteinClip
+from .objectives import WassersteinGP as WassersteinGP
+from .records import Record as Record
+from .seeding import rng as rng
+from .training import critic_steps as critic_steps
+from .training import gan_steps as gan_steps
+from .training import train_gan as train_gan
+
+__version__: str
