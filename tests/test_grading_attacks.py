@@ -118,7 +118,8 @@ def test_a_class_of_sixty_with_ten_who_mean_harm(root, tmp_path):
         "loop": "timed out", "swallows": "timed out", "parent": "not yet", "report": "crashed", "clock": "crashed",
         "allclose": "not yet", "memory": "crashed", "ends": "crashed", "checks": "crashed", "solution": "not yet",
     }  # fmt: skip
-    assert all(found[name][2] == "right" for name in HARM)  # whatever the first answer did, the last one counts
+    # Whatever the first answer did, the last one counts.
+    assert {name: found[name][2] for name in HARM} == dict.fromkeys(HARM, "right")
 
 
 # What the wall is (6). One submission looks around, and says what it found in the text of an error.
