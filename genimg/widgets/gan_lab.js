@@ -376,9 +376,9 @@ const CELLS = 36; // of the heat map
 const KEPT = 300; // records of the curves, and pictures of the past
 
 const CSS = `
-.gwg { --real:#0072b2; --fake:#c27f00; --dual:#009e73; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light;
+.gwg { --real:#0072b2; --fake:#c27f00; --dual:#009e73; --fake-text:#8a5a00; --dual-text:#00735a; --line:#8888; --soft:#8882; --on:#fff; color-scheme: light;
   font: 15px/1.4 system-ui, sans-serif; color: inherit; box-sizing: border-box; max-width: 808px; padding: 4px; margin: 0 auto; text-align: left; }
-.gwg.dark { --real:#56b4e9; --fake:#e69f00; --dual:#35c89b; --on:#0b2230; color-scheme: dark; }
+.gwg.dark { --real:#56b4e9; --fake:#e69f00; --dual:#35c89b; --fake-text:#e69f00; --dual-text:#35c89b; --on:#0b2230; color-scheme: dark; }
 .gwg * { box-sizing: border-box; }
 .gwg .both { display: flex; flex-wrap: wrap; gap: 10px 18px; align-items: flex-start; }
 .gwg .stage { flex: 1 1 300px; min-width: 0; max-width: 440px; margin: 0 auto; } .gwg .side { flex: 1 1 270px; min-width: 0; }
@@ -391,8 +391,8 @@ const CSS = `
 .gwg .tick { display: inline-flex; gap: 5px; align-items: center; margin: 0; min-height: 30px; } .gwg .tick input { margin: 0; accent-color: var(--dual); width: 17px; height: 17px; }
 .gwg dl { margin: 8px 0 0; display: grid; grid-template-columns: 1fr max-content; gap: 2px 10px; font-size: 14px; }
 .gwg dt { font-weight: 400; margin: 0; } .gwg dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; font-weight: 600; }
-.gwg p { margin: 6px 0 8px; font-size: 14px; } .gwg .note { min-height: 2.8em; } .gwg .key { font-size: 13px; opacity: .9; margin: 5px 0; }
-.gwg .key b { font-weight: 600; } .gwg .key .r { color: var(--real); } .gwg .key .f { color: var(--fake); } .gwg .key .d { color: var(--dual); }
+.gwg p { margin: 6px 0 8px; font-size: 14px; } .gwg .note { min-height: 2.8em; } .gwg .key { font-size: 13px; margin: 5px 0; }
+.gwg .key b { font-weight: 600; } .gwg .key .r { color: var(--real); } .gwg .key .f { color: var(--fake-text); } .gwg .key .d { color: var(--dual-text); }
 .gwg .cure { border-color: var(--dual); border-width: 2px; } .gwg [hidden] { display: none !important; }
 .gwg .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 ${controls("gwg")}`;
