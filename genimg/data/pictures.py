@@ -2,8 +2,6 @@
 
 Everything that reads a picture of a user goes through `read`, over the bytes of the file: Pillow maps a file that is
 opened by its name, and then shows a turned one scrambled.
-
-Book: every chapter that uses pictures.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, struct.error,

@@ -1,7 +1,4 @@
-"""Grids of images: white gutters, no axes, one caption line.
-
-Book: every chapter that shows images.
-"""
+"""Grids of images: white gutters, no axes, one caption line."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 from torch import Tensor
 
-from genimg.checks import UsageError, at_least, positive
+from genimg._base.errors import UsageError, at_least, positive
 from genimg.plots.look import FULL, INK
 
 _DENSITY = 200

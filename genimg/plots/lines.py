@@ -1,7 +1,4 @@
-"""Curves, with their names at their ends.
-
-Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""Curves, with their names at their ends."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import DASHES, FULL, GREY, OTHERS, Colours, array, axes, key, palette, pretty, readable
 
 

@@ -1,7 +1,4 @@
-"""Colours, widths and the matplotlib style.
-
-Book: every chapter.
-"""
+"""Colours, widths and the matplotlib style."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from genimg.checks import UsageError, positive
+from genimg._base.errors import UsageError, positive
 
 BLUE = "#0072B2"
 """P_real, the first law."""

@@ -1,7 +1,4 @@
-"""Laws, couplings and critics in the plane.
-
-Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""Laws, couplings and critics in the plane."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from torch import Tensor
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import BLUE, GREEN, GREY, HALF, ORANGE, Colours, array, axes, key, palette, pretty, readable
 
 Limits = tuple[float, float, float, float]

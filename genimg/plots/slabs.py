@@ -1,7 +1,4 @@
-"""Networks as rows of slabs, one per layer: high where pictures are large, wide where there are many channels.
-
-Book: 06_chromagan.
-"""
+"""Networks as rows of slabs, one per layer: high where pictures are large, wide where there are many channels."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import FULL, INK
 
 GAP = 0.05

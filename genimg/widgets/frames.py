@@ -1,7 +1,4 @@
-"""A slider over pictures that were computed before.
-
-Book: 04_wgan (latent interpolation).
-"""
+"""A slider over pictures that were computed before."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg.checks import UsageError, at_least
+from genimg._base.errors import UsageError, at_least
 from genimg.plots import pixels
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
