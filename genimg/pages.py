@@ -19,19 +19,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
 from genimg import address as addresses
-from genimg import api, disk, indexing, notebooks, provenance, records
+from genimg import api, disk, indexing, notebooks, provenance, readers, records
 from genimg.address import Address
 from genimg.checks import UsageError
+from genimg.readers.stubs import whole
 from genimg.slimming import slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
-READERS = "_readers"  # the staged folder of notebooks for readers, without what only pages understand
-MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
+READERS = "_readers"  # the staged folder of chapters without what only pages show; readers' notebooks are made of them
 
 
 def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
@@ -77,9 +75,10 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         if source != path:  # what is said of a figure may have been corrected since
             for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
                 cell.metadata["genimg"] = committed.metadata.get("genimg", {})
-        _hide_markers(shown)
         addresses.fill_notebook(shown, address)
         notebooks.write(shown, site / READERS / path.name)
+        for cell in notebooks.code_cells(shown):
+            cell.source = whole(cell.source)  # a page shows solutions without the markers
         indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
@@ -87,13 +86,6 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
     config = site / "_config.yml"
     config.write_text(addresses.fill_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return notes
-
-
-def _hide_markers(nb: NotebookNode) -> None:
-    """Takes the markers of solutions out of the code: a page shows whole solutions."""
-    for cell in notebooks.code_cells(nb):
-        lines = cell.source.splitlines(keepends=True)
-        cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
 
 
 def _runs(executed: Path | None) -> dict[str, Any]:
@@ -235,17 +227,34 @@ def add_networks(html: Path, cache: Path) -> list[str]:
     return []
 
 
-def add_downloads(root: Path, site: Path, html: Path) -> list[str]:
+def add_downloads(root: Path, site: Path, html: Path, address: Address | None = None) -> list[str]:
     """What readers take with them: the notebooks, with the records that they read, and the package as a wheel.
 
-    The notebooks replace those that Jupyter Book put behind its download buttons, in `html/_sources/book`.
+    In `html/_sources/book`, where the buttons lead, lie the notebooks for readers (`genimg.readers`); in
+    `html/_sources/myst` the chapters as they are edited, without outputs, which the others have.
+
+    Args:
+        root: the project folder.
+        site: the staged book.
+        html: the built pages.
+        address: where readers find this copy of the book.
 
     Returns:
         One line if the wheel could not be made.
     """
-    beside = html / "_sources" / "book"
+    beside, edited = html / "_sources" / "book", html / "_sources" / "myst"
+    labels = readers.labels.read(html)
+    (html / readers.labels.FILE).unlink(missing_ok=True)
+    base = address.site if address else "../../"
+    known = readers.References(labels, readers.citations.read(root / "book" / "references.bib"), base)
     for path in sorted((site / READERS).glob("*.ipynb")):
-        shutil.copy2(path, beside / path.name)
+        nb = notebooks.read(path)
+        notebooks.write(readers.chapter(nb, path.stem, known, address), beside / path.name)
+        if answers := readers.solutions(nb, path.stem, known, address):
+            notebooks.write(answers, beside / f"{path.stem}_solutions.ipynb")
+        for cell in notebooks.code_cells(nb):
+            cell.outputs, cell.execution_count = [], None
+        notebooks.write(nb, edited / path.name)
     for path in (root / "book" / "records", root / "book" / "claims.json"):
         if path.is_dir():
             shutil.copytree(path, beside / path.name, dirs_exist_ok=True)

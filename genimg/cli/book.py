@@ -116,7 +116,7 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
     site, found = root / "build" / "site", address.find(root, repository)
 
     def finish(html: Path) -> None:
-        notes.extend([*pages.add_downloads(root, site, html), *pages.add_networks(html, root / "build")])
+        notes.extend([*pages.add_downloads(root, site, html, found), *pages.add_networks(html, root / "build")])
 
     notes: list[str] = []
     with disk.alone(site):
