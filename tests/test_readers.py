@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import myst
 import nbclient
 import nbformat
 import pytest
@@ -13,7 +14,7 @@ from genimg.readers import References, plain
 from genimg.readers.citations import Citation
 from genimg.readers.citations import read as bibliography
 from genimg.readers.labels import Label
-from genimg.readers.markdown import directive, parser
+from genimg.readers.markdown import parser
 from genimg.readers.stubs import stub, whole
 
 ROOT = Path(__file__).parents[1]
@@ -34,46 +35,13 @@ KNOWN = References(
     base="../",
     numbers={"n": "0.1234", "count": "1200", "word": "'two'"},
 )
-LABEL = re.compile(r"\b(?:alg|def|eq|ex|fig|prop|rem|tab|thm)-\d\d-\w")
-WORK = re.compile(r"\b[a-z]{3,}(?:19|20)\d\d[a-z]*\b")  # the key of a work
 PAGE = "../book/02_b.html"
 DOI = "https://doi.org/10.1/%28x%29"
 
 
-def leaks(nb, keys=()):
-    """What a notebook program would show as it was typed: directives, roles, labels, and keys of works and numbers."""
-    found = []
-    for cell in nb.cells:
-        if cell.cell_type != "markdown":
-            continue
-        for token in parser().parse(cell.source):
-            if directive(token) or token.type in ("math_block_label", "myst_target", "myst_line_comment"):
-                found.append((cell.id, token.type, token.info))
-            for child in token.children or ():
-                text = child.content if child.type in ("text", "code_inline") else ""
-                key = text in keys if child.type == "code_inline" else WORK.search(text)
-                if child.type == "myst_role" or LABEL.search(text) or key:
-                    found.append((cell.id, child.type, child.content))
-                if child.type == "link_open" and str(child.attrGet("href")).startswith("#"):
-                    found.append((cell.id, "link", child.attrGet("href")))
-    return found
-
-
 @pytest.fixture(scope="module")
 def references():
-    """Every label of the book, numbered 1.1, and its bibliography."""
-    labels = {f"book/{path.stem}": Label("page", "", path.stem, f"book/{path.stem}", "") for path in CHAPTERS}
-    labels |= {f"book/{path.stem}": Label("page", "", path.stem, "", "") for path in (ROOT / "book").glob("*.md")}
-    for path in CHAPTERS:
-        for cell in notebooks.read(path).cells:
-            names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name")]
-            for token in parser().parse(cell.source) if cell.cell_type == "markdown" else ():
-                what = directive(token)
-                names.append(what.options.get("label") if what else None)
-                names.append(token.info if token.type == "math_block_label" else None)
-                names.append(token.content if token.type == "myst_target" else None)
-            labels |= {name: Label("theorem", "1.1", "", f"book/{path.stem}", name) for name in names if name}
-    return References(labels, bibliography(ROOT / "book" / "references.bib"), "../../")
+    return myst.references()
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -85,7 +53,7 @@ def test_nothing_of_myst_and_no_answer_is_left_in_a_chapter(path, references):
     keys = {*references.citations, *references.of(nb).numbers}
     for each in filter(None, (made, answers)):
         nbformat.validate(each)
-        assert leaks(each, keys) == []
+        assert myst.leaks(each, keys) == []
         assert len({cell.id for cell in each.cells}) == len(each.cells)
         assert not any("### BEGIN SOLUTION" in cell.source for cell in each.cells)
     text = "\n".join(cell.source for cell in made.cells)
@@ -95,15 +63,16 @@ def test_nothing_of_myst_and_no_answer_is_left_in_a_chapter(path, references):
     assert all("YOUR " in cell.source for cell in asked if "answer" in notebooks.tags(cell))
     assert bool(asked) == (answers is not None)
     assert [cell.cell_type for cell in made.cells[:2]] == ["markdown", "code"]
+    assert answers is None or answers.cells[1].metadata["jp-MarkdownHeadingCollapsed"]
     assert made.cells[1].metadata["cellView"] == "form" and made.cells[1].metadata["jupyter"]["source_hidden"]
 
 
 def test_the_search_for_leaks_finds_each_kind():
     told = ["```{note} a\n```", "{ref}`a`", "(a)=\n# B", "$$x$$ (eq-a)", "`thm-02-js`", "[a](#b)", "see `doe2014`"]
     for source in told:
-        assert leaks(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)]), {"doe2014"}), source
+        assert myst.leaks(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)]), {"doe2014"}), source
     clean = "`x = {1}` and $\\{a\\}$, [b](c#d)\n\n```python\n{'a': 1}\n```"
-    assert leaks(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(clean)])) == []
+    assert myst.leaks(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(clean)])) == []
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from genimg.readers.stubs import names, stub, whole
 FOLDER = "_sources/book"
 """Where readers' notebooks lie below the pages, beside the records that they read."""
 
+_SECTION = "the-code"  # the cell whose section is folded
 _BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
@@ -90,10 +91,12 @@ def solutions(
         return None
     title = plain(nb.cells[0].source.split("\n")[0], references).lstrip("# ")
     told = (
-        f"The exercises of [{title}]({name}.ipynb), a chapter of {_book(references)}, with their solutions. First "
-        "comes the code of the chapter, folded: run it, the solutions go on from there."
+        f"The exercises of [{title}]({name}.ipynb), a chapter of {_book(references)}, with their solutions. They "
+        "go on from the code of the chapter, which stands in a folded section: *Run all* runs it first."
     )
-    cells = [_text("title", f"# Solutions: {title}"), *before, _text("exercises", "## Exercises"), *after]
+    code = _text(_SECTION, "## The code of the chapter")
+    code.metadata["jp-MarkdownHeadingCollapsed"] = True
+    cells = [_text("title", f"# Solutions: {title}"), code, *before, _text("exercises", "## Exercises"), *after]
     _open(cells, told, f"{name}_solutions", references, address)
     return _notebook(cells)
 
@@ -188,6 +191,6 @@ def _notebook(cells: list[NotebookNode]) -> NotebookNode:
     metadata = {
         "kernelspec": dict(notebooks.KERNELSPEC),
         "language_info": {"name": "python"},
-        "colab": {"provenance": [], "toc_visible": True},
+        "colab": {"provenance": [], "toc_visible": True, "collapsed_sections": [_SECTION]},
     }
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
