@@ -55,6 +55,11 @@ class Address:
         return f"https://github.com/{self.owner}/{self.name}"
 
     @property
+    def pages(self) -> str:
+        """Where GitHub serves the branch of the published site."""
+        return f"https://{self.owner.lower()}.github.io/{self.name}"
+
+    @property
     def requirement(self) -> str:
         """What pip installs: the package at that commit."""
         return f"genimg-book @ git+{self.url}" + (f"@{self.commit}" if self.commit else "")
