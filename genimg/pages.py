@@ -7,6 +7,7 @@ Book: every page, through `genimg build`.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -30,6 +31,7 @@ from genimg.slimming import slim
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+_FORMATTER = re.compile(r"[ \t]*# fmt: (?:skip|off|on)$", re.MULTILINE)
 READERS = "_readers"  # the staged folder of notebooks for readers, without what only pages understand
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
 
@@ -80,6 +82,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         _hide_markers(shown)
         addresses.fill_notebook(shown, address)
         notebooks.write(shown, site / READERS / path.name)
+        _hide_bookkeeping(shown)
         times[path.stem] = front.time(shown, runs.get(path.stem))
         if path.stem in front.CARDS:
             disk.write(site / "book" / "_cards" / f"{path.stem}.png", front.card(shown, path.stem))
@@ -97,6 +100,24 @@ def _hide_markers(nb: NotebookNode) -> None:
     for cell in notebooks.code_cells(nb):
         lines = cell.source.splitlines(keepends=True)
         cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
+
+
+def _hide_bookkeeping(nb: NotebookNode) -> None:
+    """Takes out of the code of a page what is no part of its argument: `glue(...)` and hints to the formatter."""
+    for cell in notebooks.code_cells(nb):
+        lines = cell.source.splitlines(keepends=True)
+        try:
+            body = ast.parse(cell.source).body
+        except SyntaxError:  # a magic of IPython
+            continue
+        for statement in body:
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "glue":
+                lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+                    (statement.end_lineno or statement.lineno) - statement.lineno + 1
+                )
+        text = _FORMATTER.sub("", "".join(lines)).rstrip()
+        cell.source = text or cell.source
 
 
 def _runs(executed: Path | None) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_every_module_is_reachable_from_the_package():
     }
     behind_the_commands = {
         "__init__", "__main__", "address", "api", "classroom", "cli", "console", "execution", "indexing", "notebooks",
-        "front", "pages", "printing", "provenance", "reruns", "serving", "slimming", "weights",
+        "front", "pages", "panels", "previews", "printing", "provenance", "reruns", "serving", "slimming", "weights",
     }  # fmt: skip
     assert found - behind_the_commands <= set(dir(genimg))
 

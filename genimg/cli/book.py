@@ -109,7 +109,7 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
     Example:
       genimg run && genimg build --pdf
     """
-    from genimg import address, disk, front, notebooks, pages, printing
+    from genimg import address, disk, front, notebooks, pages, panels, previews, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
@@ -117,6 +117,8 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
 
     def finish(html: Path) -> None:
         front.announce(html, found)
+        previews.write(html)
+        panels.mark(html)
         notes.extend([*pages.add_downloads(root, site, html), *pages.add_networks(html, root / "build")])
 
     notes: list[str] = []
