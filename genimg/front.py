@@ -22,15 +22,15 @@ from genimg.address import Address
 from genimg.checks import UsageError
 
 CARDS: Mapping[str, tuple[str, tuple[float, float, float, float]]] = {
-    "01_generative_models": ("cell-073", (0.0, 0.1, 1.0, 0.9)),
-    "02_gan_theory": ("cell-022", (0.0, 0.0, 0.5, 1.0)),
+    "01_generative_models": ("cell-073", (0.1, 0.14, 0.9, 0.92)),
+    "02_gan_theory": ("cell-022", (0.0, 0.0, 0.46, 1.0)),
     "03_wasserstein_tv": ("cell-019", (0.02, 0.1, 0.98, 0.95)),
     "04_wgan": ("cell-009", (0.0, 0.1, 0.5, 1.0)),
-    "05_history_ad": ("cell-007", (0.0, 0.05, 0.52, 1.0)),
+    "05_history_ad": ("cell-007", (0.03, 0.09, 0.5, 1.0)),
     "06_chromagan": ("first-picture", (0.14, 0.0, 1.0, 1.0)),
-    "07_inpainting": ("first-picture", (0.08, 0.0, 0.47, 1.0)),
+    "07_inpainting": ("first-picture", (0.08, 0.0, 0.45, 1.0)),
     "08_scorecard": ("history-digits", (0.0, 0.0, 0.8, 1.0)),
-    "09_speed": ("w1-picture", (0.0, 0.0, 0.5, 0.55)),
+    "09_speed": ("w1-picture", (0.0, 0.12, 0.5, 0.5)),
 }
 """For each chapter a cell, and the part of its figure that stands for the chapter: left, top, right, bottom."""
 SIZE = 480, 300

@@ -62,7 +62,7 @@ function signOrigins(article) {
     details.className = "genimg-from";
     const summary = document.createElement("summary");
     summary.setAttribute("aria-label", "Where this comes from");
-    summary.textContent = "ⓘ";
+    summary.textContent = "i";
     const text = document.createElement("p");
     text.textContent = line.textContent;
     details.append(summary, text);
