@@ -221,6 +221,21 @@ function previewLinks(article) {
   addEventListener("scroll", () => !box.matches(":hover") && hide(), { passive: true });
 }
 
+// ---------------------------------------------------------------- no line begins with a comma
+
+function keepPunctuation(article) {
+  for (const formula of article.querySelectorAll("span.math")) {
+    const next = formula.nextSibling;
+    const sign = next?.nodeType === Node.TEXT_NODE && next.data.match(/^[,.;:!?)’”]+/)?.[0];
+    if (!sign) continue;
+    const both = document.createElement("span");
+    both.className = "genimg-together";
+    formula.before(both);
+    both.append(formula, sign);
+    next.data = next.data.slice(sign.length);
+  }
+}
+
 // ---------------------------------------------------------------- tables that sort
 
 function sortTables(article) {
@@ -261,4 +276,5 @@ document.addEventListener("DOMContentLoaded", () => {
   stackPanels(article);
   previewLinks(article);
   sortTables(article);
+  keepPunctuation(article);
 });
