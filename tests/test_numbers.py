@@ -140,7 +140,9 @@ def again(before, cell, monkeypatch):
     """The same from a new execution of a cell, after the statements before it."""
     glued, tables, out = {}, [], io.StringIO()
     monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: repr(value)}))
-    monkeypatch.setattr("IPython.display.display", lambda *values: tables.extend(value._repr_html_() for value in values))
+    monkeypatch.setattr(
+        "IPython.display.display", lambda *values: tables.extend(value._repr_html_() for value in values)
+    )
     space = {"display": lambda *values: tables.extend(value._repr_html_() for value in values)}  # as in every notebook
     exec(compile(ast.Module(before, []), "before", "exec"), space)
     body = statements(cell)
