@@ -7,6 +7,7 @@ Book: every page, through `genimg build`.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -19,8 +20,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
+
 from genimg import address as addresses
-from genimg import api, disk, indexing, notebooks, provenance, readers, records
+from genimg import api, disk, front, indexing, notebooks, provenance, readers, records
 from genimg.address import Address
 from genimg.checks import UsageError
 from genimg.readers.stubs import whole
@@ -30,6 +33,7 @@ NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
 READERS = "_readers"  # the staged folder of chapters without what only pages show; readers' notebooks are made of them
+_FORMATTER = re.compile(r"[ \t]*# fmt: (?:skip|off|on)$", re.MULTILINE)
 
 
 def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
@@ -56,7 +60,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
             shutil.copy2(path, site / path.name)
     (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
     (site / "api.md").write_text(api.page(), encoding="utf-8")
-    notes, runs = [], _runs(executed)
+    notes, runs, times = [], _runs(executed), {}
     known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):
         source, run = path, None
@@ -79,13 +83,35 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         notebooks.write(shown, site / READERS / path.name)
         for cell in notebooks.code_cells(shown):
             cell.source = whole(cell.source)  # a page shows solutions without the markers
+        _hide_bookkeeping(shown)
+        times[path.stem] = front.time(shown, runs.get(path.stem))
+        if path.stem in front.CARDS:
+            disk.write(site / "book" / "_cards" / f"{path.stem}.png", front.card(shown, path.stem))
         indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
-    _fill_texts(site / "book", runs, address)
+    _fill_texts(site / "book", runs, times, address)
     config = site / "_config.yml"
     config.write_text(addresses.fill_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return notes
+
+
+def _hide_bookkeeping(nb: NotebookNode) -> None:
+    """Takes out of the code of a page what is no part of its argument: `glue(...)` and hints to the formatter."""
+    for cell in notebooks.code_cells(nb):
+        lines = cell.source.splitlines(keepends=True)
+        try:
+            body = ast.parse(cell.source).body
+        except SyntaxError:  # a magic of IPython
+            continue
+        for statement in body:
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "glue":
+                lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+                    (statement.end_lineno or statement.lineno) - statement.lineno + 1
+                )
+        text = _FORMATTER.sub("", "".join(lines)).rstrip()
+        cell.source = text or cell.source
 
 
 def _runs(executed: Path | None) -> dict[str, Any]:
@@ -104,10 +130,10 @@ def _runs(executed: Path | None) -> dict[str, Any]:
     return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
 
 
-def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -> None:
-    """Puts the address and the seconds of each chapter's run, `{{seconds:04_wgan}}`, where the pages ask for them.
+def _fill_texts(pages: Path, runs: Mapping[str, Any], times: Mapping[str, str], address: Address | None) -> None:
+    """Puts in what the pages ask for: the address, `{{seconds:04_wgan}}` and `{{time:04_wgan}}`, and the `{{strip}}`.
 
-    A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
+    The seconds of a chapter that this machine has not run are a dash: typed by hand they would be of another machine.
     """
 
     def time(match: re.Match[str]) -> str:
@@ -115,7 +141,11 @@ def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -
 
     for page in pages.glob("*.md"):
         text = addresses.fill_text(page.read_text(encoding="utf-8"), address)
-        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, text), encoding="utf-8")
+        text = re.sub(r"\{\{seconds:(\w+)\}\}", time, text)
+        text = re.sub(r"\{\{time:(\w+)\}\}", lambda match: times.get(match[1], ""), text)
+        if "{{strip}}" in text:
+            text = text.replace("{{strip}}", front.strip())
+        page.write_text(text, encoding="utf-8")
 
 
 def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:

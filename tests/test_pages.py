@@ -171,3 +171,14 @@ def test_the_bundle_is_the_site_in_one_folder(tmp_path):
         assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
         assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]
+
+
+def test_a_page_shows_no_bookkeeping_and_readers_get_the_whole_code(book):
+    committed = book / "book" / "01_a.ipynb"
+    nb = notebooks.read(committed)
+    nb.cells[-1].source = 'x = f(\n    1, 2,\n)  # fmt: skip\nglue("x", round(x, 2))\nprint("glue(x)")'
+    notebooks.write(nb, committed)
+    pages.stage(book, None, book / "site")
+    shown = notebooks.read(book / "site" / "book" / "01_a.ipynb").cells[-1].source
+    assert shown == 'x = f(\n    1, 2,\n)\nprint("glue(x)")'
+    assert "glue" in notebooks.read(book / "site" / pages.READERS / "01_a.ipynb").cells[-1].source

@@ -28,3 +28,4 @@ from genimg.plots.planes import coupling as coupling
 from genimg.plots.planes import heat2d as heat2d
 from genimg.plots.planes import scatter2d as scatter2d
 from genimg.plots.slabs import slabs as slabs
+from genimg.plots.tables import Table as Table
