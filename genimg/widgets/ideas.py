@@ -79,7 +79,7 @@ class Idea(anywidget.AnyWidget):
     _esm = _MODULE
     idea = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
-    sliders = traitlets.List().tag(sync=True)
+    sliders = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
 
     def __init__(self, idea: str, **values: float) -> None:
