@@ -3,12 +3,13 @@
 In a notebook a widget is an ordinary anywidget with a live kernel behind it. Beside that view its output holds HTML
 with a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
 
-Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan, 05_history_ad, 06_chromagan, 07_inpainting.
+Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan, 05_history_ad, 06_chromagan, 07_inpainting.
 """
 
 from genimg.widgets.colouring import Colouring as Colouring
 from genimg.widgets.frames import FrameSlider as FrameSlider
 from genimg.widgets.gan_lab import GanLab as GanLab
+from genimg.widgets.ideas import Idea as Idea
 from genimg.widgets.latent_path import LatentPath as LatentPath
 from genimg.widgets.mask_painter import MaskPainter as MaskPainter
 from genimg.widgets.perceptual_test import PerceptualTest as PerceptualTest
