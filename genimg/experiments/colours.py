@@ -47,7 +47,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "cpu": {
         "data": ["imagenette", "places", "scenes"], "width": 64, "batch": 32, "lr": 1.5e-3, "critic_lr": 2e-3,
         "before": 3200, "critic": 800, "amp": True, "test": 500, "every": 200, "crops": 0, "decay": 0.998,
-        "ablation": {"data": "imagenette", "steps": 300, "batch": 16, "test": 300},
+        "ablation": {"data": "imagenette", "steps": 200, "batch": 16, "test": 300},
     },
     "full": {
         "data": ["imagenette", "places", "scenes"], "width": 128, "batch": 64, "lr": 1e-3, "critic_lr": 2e-3,
@@ -128,19 +128,20 @@ def features(
     names = size["data"] if names is None else names
     found: dict[str, list[Path]] = {}
     for name in names:
-        try:
-            images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
-        except UsageError:
-            continue
-        images = images[chroma_of(images) >= GREY_BELOW]
         views: dict[str, Any] = {"plain": None}
         if crops_too:
             views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
-        tell = partial(progress, f"features of {name}")
-        found[name] = [
-            look(network, images, folder / "features" / f"{name}-{view}", how, tell=tell)
-            for view, how in views.items()
-        ]  # fmt: skip
+        folders = {view: folder / "features" / f"{name}-{view}" for view in views}
+        if not all((one / "done.json").exists() for one in folders.values()):
+            try:
+                images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
+            except UsageError:
+                continue
+            images = images[chroma_of(images) >= GREY_BELOW]
+            tell = partial(progress, f"features of {name}")
+            for view, how in views.items():
+                look(network, images, folders[view], how, tell=tell)
+        found[name] = list(folders.values())
     if not found:
         raise Absent(f"colours: pictures of one of {', '.join(names)} are needed; see `genimg data list`")
     return found
