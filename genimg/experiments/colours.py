@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from genimg import colorize, data, devices, metrics, networks, seeding, zoo
+from genimg import colorize, data, devices, disk, metrics, networks, seeding, zoo
 from genimg.checks import Absent, UsageError
 from genimg.color import rgb_to_lab
 from genimg.colorize.features import Features, crops, look
@@ -46,7 +46,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "cpu": {
         "data": ["imagenette", "places", "scenes"], "width": 64, "batch": 32, "lr": 1.5e-3, "critic_lr": 2e-3,
-        "before": 3200, "critic": 800, "amp": True, "test": 500, "every": 200, "crops": 0, "decay": 0.998,
+        "before": 3200, "critic": 800, "amp": True, "test": 400, "every": 200, "crops": 0, "decay": 0.998,
         "ablation": {"data": "imagenette", "steps": 200, "batch": 16, "test": 300},
     },
     "full": {
@@ -87,13 +87,10 @@ def run(
         shutil.rmtree(folder / "shipped", ignore_errors=True)
     network = zoo.efficientnet()
     parts = ablated(network, profile, seeds, device, folder, progress)
-    size = {key: value for key, value in SIZES[profile].items() if key != "ablation"}
     shipped = ship(features(network, profile, folder, progress), profile, seeds[0], device, folder, progress)
-    settings = {"size": size, "objective": dataclasses.asdict(OURS)}
-    parts["shipped"] = kept(
-        folder / "shipped.json", settings, device, partial(measured, shipped, network, size, device, tuple(CALLED))
+    return records(
+        parts | {"shipped": measured(shipped, network, SIZES[profile]["test"], device, folder)}, seeds, profile
     )
-    return records(parts, seeds, profile)
 
 
 def ablated(
@@ -239,7 +236,7 @@ def one(parts: list[Path], network: networks.EfficientNetLite0, method: str, pro
         answer = lambda L: ab.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)  # noqa: E731
     else:
         answer, shares = fit(parts, method, size, seed)
-    scores = compared_with(size["data"], size, network, answer)
+    scores = compared_with(size["data"], size["test"], network, answer)
     late = shares[-max(1, len(shares) // 4) :]
     return {**scores, "share": round(mean(late), 4) if late else None}
 
@@ -283,10 +280,10 @@ def enlarged(bins: Bins, G: networks.ChromaGenerator, L: Tensor) -> Tensor:
 
 @torch.no_grad()
 def compared_with(
-    name: str, size: dict[str, Any], network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
+    name: str, most: int, network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
 ) -> dict[str, Any]:
     """Per picture: PSNR, PSNR of ab, colourfulness, and on Imagenette whether the judge knows it."""
-    images, labels = test_of(name, size["test"])
+    images, labels = test_of(name, most)
     found: dict[str, list[float]] = {key: [] for key in METRICS}
     for x, y in zip(images.split(50), labels.split(50), strict=True):
         L = rgb_to_lab(x)[:, :1]
@@ -318,23 +315,28 @@ def test_of(name: str, most: int) -> tuple[Tensor, Tensor]:
 
 
 def measured(
-    path: Path, network: networks.EfficientNetLite0, size: dict[str, Any], device: torch.device, names: Iterable[str]
+    path: Path, network: networks.EfficientNetLite0, most: int, device: torch.device, folder: Path
 ) -> dict[str, Any]:
-    """The shipped network, real pictures and grey on each kind of pictures that is here."""
+    """The shipped network, real pictures and grey on each kind of pictures that is here; with the weights' recipe."""
+    entry = disk.read_json(path.with_name("manifest.json"), "train the network again")["colours"]
+    settings = {"test": most, "weights": entry["sha256"], "recipe": entry["recipe"]}
+    return kept(folder / "shipped.json", settings, device, partial(_measured, path, network, most))
+
+
+def _measured(path: Path, network: networks.EfficientNetLite0, most: int) -> dict[str, Any]:
     G, _ = zoo.load(path, kind="colours")
     assert isinstance(G, networks.ChromaGenerator)
     found: dict[str, Any] = {}
-    for name in names:
+    for name in CALLED:
         try:
-            test_of(name, size["test"])
+            images, labels = test_of(name, most)
         except UsageError:
             continue
         answers = {
             "grey": lambda L: torch.zeros(len(L), 2, 1, 1),
             "shipped": lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L)),
         }
-        found[name] = {key: compared_with(name, size, network, answer) for key, answer in answers.items()}
-        images, labels = test_of(name, size["test"])
+        found[name] = {key: compared_with(name, most, network, answer) for key, answer in answers.items()}
         found[name]["real"] = {"colourfulness": [metrics.colourfulness(x[None]) for x in images]}
         if name == "imagenette":
             right = torch.cat([judge(network, x) for x in images.split(50)]) == torch.tensor(IMAGENETTE)[labels]
@@ -372,7 +374,7 @@ def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, 
         common: dict[str, Any] = {
             "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
             "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
-            "commit": " ".join(sorted({p["commit"] for p in part})), "weights": None,
+            "commit": " ".join(sorted({p["commit"] for p in part})), "weights": part[0].get("weights"),
             "seconds": round(sum({id(p): p["seconds"] for p in part}.values()), 1), "deviations": DEVIATIONS,
         }  # fmt: skip
         return Record(**{**common, **more})
@@ -385,7 +387,7 @@ def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, 
             difference = [a - b for a, b in zip(found["shipped"][key], found["grey"][key], strict=True)]
             config = {
                 "grey": round(mean(found["grey"][key]), 4), "over_grey": round(mean(difference), 4),
-                "over_grey_interval": interval(difference), **shipped["size"],
+                "over_grey_interval": interval(difference), "recipe": shipped["recipe"],
             }  # fmt: skip
             if key in found["real"]:
                 config["real"] = round(mean(found["real"][key]), 4)
