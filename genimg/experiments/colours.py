@@ -366,19 +366,13 @@ def differences(group: list[dict[str, Any]], others: list[dict[str, Any]], key: 
 
 
 def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
-    """The shipped network's gains over grey, with intervals over pictures; every metric of every method."""
+    """Of the shipped network on four kinds of pictures, and of every method of the ablation."""
+    return of_shipped(parts["shipped"], seeds, profile) | of_methods(parts, seeds, profile)
+
+
+def of_shipped(shipped: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """Its gains over grey, with intervals over pictures."""
     made: dict[str, Record] = {}
-    shipped = parts["shipped"]
-
-    def record(part: list[dict[str, Any]], **more: Any) -> Record:
-        common: dict[str, Any] = {
-            "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
-            "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
-            "commit": " ".join(sorted({p["commit"] for p in part})), "weights": part[0].get("weights"),
-            "seconds": round(sum({id(p): p["seconds"] for p in part}.values()), 1), "deviations": DEVIATIONS,
-        }  # fmt: skip
-        return Record(**{**common, **more})
-
     for name, found in shipped["found"].items():
         n = len(found["grey"]["psnr"])
         dataset = f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}"
@@ -392,10 +386,17 @@ def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, 
             if key in found["real"]:
                 config["real"] = round(mean(found["real"][key]), 4)
             made[f"colours-shipped-{name}-{key}"] = record(
-                [shipped], claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
+                [shipped], profile, claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
                 dataset=dataset, method="ChromaGAN on EfficientNet-Lite0, shipped", metric=what, unit=unit,
                 values=[round(mean(found["shipped"][key]), 4)], config=config, seeds=seeds[:1],
             )  # fmt: skip
+    return made
+
+
+def of_methods(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """Every metric of every method, and what it is above grey and above L2."""
+    made: dict[str, Record] = {}
+    shipped = parts["shipped"]
     size = constants(profile)
     name = size["data"]
     real = shipped["found"].get(name, {}).get("real", {})
@@ -420,12 +421,23 @@ def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, 
             if key in real:
                 config["real"] = round(mean(real[key][:n]), 4)
             made[f"colours-{name}-{method}-{key}"] = record(
-                group, claim=f"what the colours of one method are worth: {METHODS[method]}",
+                group, profile, claim=f"what the colours of one method are worth: {METHODS[method]}",
                 dataset=f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}", method=METHODS[method],
                 metric=what_unit[0], unit=what_unit[1], config=config, seeds=seeds,
                 values=[round(mean(p["found"][key]), 4) for p in group],
             )  # fmt: skip
     return made
+
+
+def record(part: list[dict[str, Any]], profile: str, **more: Any) -> Record:
+    """What these parts found, with what all records of the experiment have in common."""
+    common: dict[str, Any] = {
+        "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
+        "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
+        "commit": " ".join(sorted({p["commit"] for p in part})), "weights": part[0].get("weights"),
+        "seconds": round(sum({id(p): p["seconds"] for p in part}.values()), 1), "deviations": DEVIATIONS,
+    }  # fmt: skip
+    return Record(**{**common, **more})
 
 
 DEVIATIONS = [
