@@ -15,6 +15,7 @@ Book: every chapter that uses pictures.
 
 from genimg.data.images import Images
 from genimg.data.lookup import Description, describe, fetch, load, names
+from genimg.data.old import OldPhotograph, old_photographs
 from genimg.data.packing import Packed, make_pack
 from genimg.data.stream import UNREADABLE, Decoded, picture_files, printable, stream, told
 
@@ -23,12 +24,14 @@ __all__ = [
     "Decoded",
     "Description",
     "Images",
+    "OldPhotograph",
     "Packed",
     "describe",
     "fetch",
     "load",
     "make_pack",
     "names",
+    "old_photographs",
     "picture_files",
     "printable",
     "stream",
