@@ -37,6 +37,8 @@ from .distributions import Gaussian as Gaussian
 from .distributions import Mixture as Mixture
 from .distributions import Pushforward as Pushforward
 from .history import History as History
+from .objectives import R1 as R1
+from .objectives import Hinge as Hinge
 from .objectives import TanhTotalVariation as TanhTotalVariation
 from .objectives import TotalVariation as TotalVariation
 from .objectives import Vanilla as Vanilla

@@ -13,9 +13,9 @@ from genimg import check, records
 from genimg._base.errors import UsageError
 from genimg.apps import cli
 from genimg.press import notebooks
+from genimg.press.readers import References, apart, plain
 from genimg.teach import classroom
-from genimg.teach.classroom import boundary, exercises, handouts, submissions
-from genimg.teach.classroom.markdown import glued, plain
+from genimg.teach.classroom import boundary, exercises, submissions
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 TWICE = """```{exercise} Twice
@@ -147,11 +147,11 @@ def test_a_student_gets_everything_but_solutions(handed):
 @pytest.mark.parametrize("fence", ["```", "`````", ":::"])
 def test_solutions_are_cut_out_of_the_middle_of_a_cell(fence):
     told = f"Before.\n\n{fence}{{solution}} a\n:class: dropdown\nx\n{fence}\n\nAfter."
-    assert handouts._outside(told, False) == ("Before.\n\n\nAfter.", False)
+    assert apart(told) == ("Before.\n\n\nAfter.", "x", False)
     start, end = (f"{fence}{{solution-{word}}} a\n{fence}" for word in ("start", "end"))
-    assert handouts._outside(f"Before.\n{start}\nx\n{end}\nAfter.", False) == ("Before.\nAfter.", False)
-    assert handouts._outside(f"Before.\n{start}\n```python\nx\n```", False) == ("Before.", True)
-    assert handouts._outside(f"x\n{end}\nAfter.", True) == ("After.", False)
+    assert apart(f"Before.\n{start}\nx\n{end}\nAfter.") == ("Before.\nAfter.", "x", False)
+    assert apart(f"Before.\n{start}\n```python\nx\n```") == ("Before.", "```python\nx\n```", True)
+    assert apart(f"x\n{end}\nAfter.", True) == ("After.", "x", False)
 
 
 @pytest.mark.parametrize(
@@ -219,10 +219,10 @@ def test_the_command_fills_a_folder_and_overwrites_nothing(root, tmp_path, monke
 
 def test_code_and_figures_keep_their_fences():
     told = "```{figure} a.png\n:alt: b\n```\n\n```python\n{'a': 1}\n```\n\n$\\{doc\\}$ `{doc}`"
-    assert plain(told, {}) == told
+    assert plain(told, References()) == told
     nested = "````{admonition} Hint\n:class: dropdown\nIn {doc}`01_a`:\n```python\nx\n```\n````\nAfter."
     folded = "<details><summary>Hint</summary>\n\nIn `01_a`:\n```python\nx\n```\n\n</details>\nAfter."
-    assert plain(nested, {}) == folded
+    assert plain(nested, References()) == folded
 
 
 def test_numbers_are_written_out_as_the_page_writes_them():
@@ -230,9 +230,9 @@ def test_numbers_are_written_out_as_the_page_writes_them():
     for name, value in (("a", "1.25"), ("b", "'two'")):
         data = {"application/papermill.record/text/plain": value}
         cell.outputs.append(nbformat.v4.new_output("display_data", data=data, metadata={"scrapbook": {"name": name}}))
-    numbers = glued(nbformat.v4.new_notebook(cells=[cell]))
+    known = References().of(nbformat.v4.new_notebook(cells=[cell]))
     told = "{glue:text}`a:.1f`, {glue:text}`a`, {glue:text}`b`, {glue:text}`c:.2f`, `{glue:text}`"
-    assert plain(told, numbers) == "1.2, 1.25, two, `c:.2f`, `{glue:text}`"
+    assert plain(told, known) == "1.2, 1.25, two, `c:.2f`, `{glue:text}`"
 
 
 # What is handed in.

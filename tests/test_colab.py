@@ -17,7 +17,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from genimg.press import address, notebooks, pages
+from genimg.press import address, notebooks, pages, readers
 from genimg.press.address import Address
 
 ROOT = Path(__file__).parents[1]
@@ -91,9 +91,10 @@ def at(source):
 
 
 def fresh(place, where):
-    """A chapter without outputs, its first cell filled in, and told that it is in Colab."""
+    """The readers' notebook of a chapter, without outputs, its first cell filled in."""
     nb = notebooks.read(ROOT / "book" / f"{CHAPTER}.ipynb")
     address.fill_notebook(nb, where)
+    nb = readers.chapter(nb, CHAPTER, readers.References(), where)
     for cell in notebooks.code_cells(nb):
         cell.outputs, cell.execution_count = [], None
     notebooks.write(nb, place / f"{CHAPTER}.ipynb")
@@ -118,6 +119,8 @@ def test_a_chapter_runs_alone_in_an_empty_folder(addressed, source, python, with
     client = nbclient.NotebookClient(nb, kernel_manager_class=Colab, timeout=300)
     client.execute(cwd=str(place), env=own)
     assert all(cell.execution_count for cell in notebooks.code_cells(nb))
+    checks = [cell.outputs[0].data["text/plain"] for cell in nb.cells if "check" in notebooks.tags(cell)]
+    assert checks and all(said.startswith("Not yet: nothing is written yet") for said in checks)
     said = "".join(output.get("text", "") for output in nb.cells[1].outputs)
     assert "ERROR" not in said, said
     installed = subprocess.run(

@@ -10,7 +10,7 @@ from genimg import colorize, networks, zoo
 from genimg._base.errors import UsageError
 from genimg._base.records import load_claims
 from genimg._base.seeding import rng
-from genimg.lab.experiments import EXPERIMENTS, chromagan, colour_peers
+from genimg.lab.experiments import EXPERIMENTS, chromagan, colour_peers, colours
 from genimg.numerics.color import in_gamut, scale_ab
 
 CPU = torch.device("cpu")
@@ -186,3 +186,20 @@ def test_pictures_keep_their_lightness():
     x = torch.rand(4, 3, 32, 32, generator=rng(0))
     same = chromagan.coloured(x, lambda L, labels: torch.zeros(len(L), 2, 1, 1), torch.zeros(4))
     assert float((chromagan.lightness(same) - chromagan.lightness(x)).abs().max()) < 0.6  # steps of 1/255
+
+
+@pytest.mark.skipif(not zoo.pretrained(), reason="needs the extra `pretrained`")
+def test_colours_compares_every_method_with_grey_and_with_l2(tmp_path, monkeypatch):
+    monkeypatch.delenv("GENIMG_DATA", raising=False)
+    records = EXPERIMENTS["colours"].run("quick", [0, 1], CPU, tmp_path)
+    assert len(records) == 3 + 8 * 3  # the shipped network and eight methods, three metrics where no label is known
+    grey, l2, full = (records[f"colours-photos-{method}-psnr"] for method in ("grey", "l2", "full"))
+    assert grey.spread == 0 and grey.config["over_grey"] == 0 and l2.config["minus_l2"] == 0
+    assert full.config["minus_l2"] == pytest.approx(full.mean - l2.mean, abs=1e-3)
+    low, high = full.config["over_grey_interval"]
+    assert low <= full.config["over_grey"] <= high and full.config["over_grey"] == pytest.approx(full.mean - grey.mean)
+    assert all(isinstance(share, float) for share in full.config["share_of_bound"])
+    assert l2.config["share_of_bound"] == [None, None]
+    monkeypatch.setattr(colours, "fit", None)  # what is there is not made again
+    again = EXPERIMENTS["colours"].run("quick", [0, 1], CPU, tmp_path, resume=True)
+    assert {name: record.values for name, record in again.items()} == {k: r.values for k, r in records.items()}

@@ -7,7 +7,7 @@ import torch
 import genimg as gi
 from genimg import colorize
 from genimg._base.errors import UsageError
-from genimg.gan.networks import EfficientNetLite0, LiteGenerator, chromagan, load_efficientnet, load_trunk
+from genimg.gan.networks import EfficientNetLite0, LiteGenerator, PatchCritic, chromagan, load_efficientnet, load_trunk
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,17 @@ def test_colours_keep_to_an_edge_that_small_chroma_cannot_show():
     fit = colorize.guided(L, wide)
     off = [(x - ab).square().mean() for x in (wide, fit[:, :2] + fit[:, 2:] * L)]
     assert off[1] < 0.7 * off[0]
+
+
+def test_a_critic_of_centred_chroma_sees_how_strong_colours_are():
+    """A critic of ab itself is nearly linear where pictures have their chroma: strong and weak colours look alike."""
+    n, bends = 64, []
+    ab = 0.5 + 0.05 * torch.randn(n, 2, 16, 16, generator=gi.rng(0))
+    L = torch.full((n, 1, 16, 16), 0.5)
+    for spread in (None, 0.05):
+        with gi.seeding.seeded(1):
+            D = PatchCritic(8, spread)
+        with torch.no_grad():
+            up, middle, down = (D(L, 0.5 + k * (ab - 0.5)).flatten(1).mean(1) for k in (1, 0, -1))
+        bends.append(float((up + down - 2 * middle).abs().mean() / (up - down).abs().mean()))
+    assert bends[0] < 0.2 < bends[1]

@@ -6,7 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genimg._base.errors import UsageError
-from genimg.numerics.divergence import delta, gan_value, hahn, js, kl, optimal_discriminator, tv_dual
+from genimg.numerics.divergence import (
+    delta,
+    f_critic,
+    f_value,
+    gan_value,
+    hahn,
+    hinge_value,
+    js,
+    kl,
+    mmd,
+    optimal_discriminator,
+    r1_critic,
+    tv_dual,
+)
 
 LOG2 = math.log(2)
 
@@ -134,3 +147,68 @@ def test_a_batch_of_laws_and_gradients():
 def test_bad_input_is_one_clear_line(call, message):
     with pytest.raises(UsageError, match=message):
         call(torch.tensor([0.5, 0.5]))
+
+
+CLOSED = {  # of N(m, 1) against N(0, 1)
+    "kl": lambda m: m**2 / 2,
+    "pearson": lambda m: math.exp(m**2) - 1,
+    "hellinger": lambda m: 2 - 2 * math.exp(-(m**2) / 8),
+}
+
+
+@pytest.mark.parametrize("which", CLOSED)
+def test_the_best_critic_of_an_f_gan_attains_a_known_divergence_and_no_other_exceeds_it(which):
+    q, p, dx = gaussians(mean=1.0, half_width=8.0, points=4001)
+    best = f_critic(p, q, which)
+    assert f_value(p, q, best, which, dx).item() == pytest.approx(CLOSED[which](1.0), rel=1e-6)
+    p, q = torch.tensor([[0.5, 0.2, 0.3], [0.1, 0.6, 0.3]], dtype=torch.float64)
+    best = f_critic(p, q, which)
+    top = f_value(p, q, best, which).item()
+    for other in critics(3, -3.0, 0.99):
+        for t in (0.1, 1.0):
+            assert f_value(p, q, best + t * (other - best), which).item() <= top + 1e-12
+
+
+def test_mmd_of_two_gaussians_is_known_and_its_critic_has_norm_one():
+    p, q, dx = gaussians(mean=2.0, half_width=8.0, points=801)
+    t = torch.linspace(-7, 9, 801, dtype=torch.float64)
+    value, D = mmd(t, p * dx, q * dx, bandwidth=0.5)
+    kernel = lambda d: 0.5 / math.sqrt(0.25 + 2) * math.exp(-(d**2) / (2 * (0.25 + 2)))  # noqa: E731
+    assert value.item() ** 2 == pytest.approx(2 * kernel(0) - 2 * kernel(2), rel=1e-6)
+    assert (dx * (p - q) @ D).item() == pytest.approx(value.item(), rel=1e-9)
+    same, flat = mmd(t, p * dx, p * dx)
+    assert same.item() == 0 and not flat.any()
+    with pytest.raises(UsageError, match="801 points"):
+        mmd(t, p[:3] / p[:3].sum(), p[:3] / p[:3].sum())
+
+
+@given(pmfs())
+def test_the_hinge_is_the_total_variation(laws):
+    p, q = laws
+    assert hinge_value(p, q, hahn(p, q)).item() == pytest.approx(2 - 2 * delta(p, q).item())
+    for D in critics(len(p), -3, 3):
+        assert hinge_value(p, q, D).item() >= 2 - 2 * delta(p, q).item() - 1e-9
+
+
+@pytest.mark.parametrize("gamma", [0.03, 1.0, 30.0])
+def test_no_critic_near_it_is_better_than_the_best_under_r1(gamma):
+    p, q, dx = gaussians(mean=2.0, half_width=5.0, points=201)
+    p, q = p / (p.sum() * dx), q / (q.sum() * dx)
+
+    def value(D):
+        slope = (D.diff() / dx).square()
+        return (dx * (p * torch.sigmoid(D).log() + q * torch.sigmoid(-D).log())).sum() - (
+            gamma / 2 * dx * ((p[1:] + p[:-1]) / 2 * slope).sum()
+        )
+
+    best = r1_critic(p, q, gamma, dx)
+    for other in critics(201, -1, 1):
+        assert value(best + 1e-2 * other) < value(best)
+    constant = torch.ones_like(p)
+    assert abs((value(best + 1e-4 * constant) - value(best - 1e-4 * constant)).item()) < 1e-9
+    assert value(best) < -2 * LOG2 + 2 * js(p, q, dx)
+
+
+def test_r1_needs_some_mass_everywhere():
+    with pytest.raises(UsageError, match="positive at each point"):
+        r1_critic(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), 1.0, 1.0)

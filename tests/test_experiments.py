@@ -49,7 +49,7 @@ def test_modes_reports_all_methods_and_repeats_itself(tmp_path):
     a = EXPERIMENTS["modes"].run("quick", [0], CPU, tmp_path)
     b = EXPERIMENTS["modes"].run("quick", [0], CPU, tmp_path)
     assert {k: r.values for k, r in a.items()} == {k: r.values for k, r in b.items()}
-    assert len(a) == 12 and all(0 <= r.mean <= 25 for r in a.values())
+    assert len(a) == 16 and all(0 <= r.mean <= 25 for r in a.values())
 
 
 def test_digits_trains_measures_and_cut_short_ends_as_if_it_had_not_been(tmp_path, monkeypatch):

@@ -82,3 +82,30 @@ def test_mlp_sizes_activation_and_zero_last_layer():
         mlp([1, 1], activation="rel")
     with pytest.raises(UsageError, match="an input and an output"):
         mlp([1])
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky", "tanh"])
+def test_spectral_normalisation_makes_a_perceptron_lipschitz(activation):
+    network = mlp([2, 32, 32, 1], activation=activation, seed=0, spectral=True)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(50 if parameter.ndim == 2 else 1)  # whatever the weights are
+        for _ in range(200):
+            network(torch.zeros(1, 2))  # each call in training mode is a step of power iteration
+    network.eval()
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            assert float(torch.linalg.matrix_norm(layer.weight, 2)) == pytest.approx(1, abs=1e-4)
+    x, y = torch.randn(2, 500, 2, generator=gi.rng(0)) * 3
+    ratio = (network(x) - network(y)).abs().squeeze(1) / (x - y).norm(dim=1)
+    assert 0.01 < float(ratio.max()) <= 1 + 1e-4
+    with pytest.raises(UsageError, match="a last layer of zeros"):
+        mlp([2, 4, 1], zero_last=True, spectral=True)
+
+
+def test_spectral_normalisation_is_for_the_critic_and_off_by_default():
+    (G, D), (_, plain) = dcgan(width=8, seed=0, spectral=True), dcgan(width=8, seed=0)
+    normed = [name for name, _ in D.named_modules() if name.endswith("parametrizations.weight")]
+    assert len(normed) == sum(isinstance(m, nn.Conv2d | nn.Linear) for m in plain.modules()) == 3
+    assert not any("parametrizations" in name for name, _ in [*G.named_modules(), *plain.named_modules()])
+    assert D(torch.zeros(2, 1, 28, 28)).shape == (2,)

@@ -141,8 +141,10 @@ def again(before, cell, monkeypatch):
     """The same from a new execution of a cell, after the statements before it."""
     glued, tables, out = {}, [], io.StringIO()
     monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: repr(value)}))
-    monkeypatch.setattr("IPython.display.display", lambda *values: tables.extend(value.data for value in values))
-    space = {"display": lambda *values: tables.extend(value.data for value in values)}  # as in every notebook
+    monkeypatch.setattr(
+        "IPython.display.display", lambda *values: tables.extend(value._repr_html_() for value in values)
+    )
+    space = {"display": lambda *values: tables.extend(value._repr_html_() for value in values)}  # as in every notebook
     exec(compile(ast.Module(before, []), "before", "exec"), space)
     body = statements(cell)
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
@@ -150,7 +152,7 @@ def again(before, cell, monkeypatch):
         exec(compile(ast.Module(body, []), cell.id, "exec"), space)
         value = eval(compile(ast.Expression(last.value), cell.id, "eval"), space) if last else None
     if hasattr(value, "_repr_html_"):
-        tables.append(value.data)
+        tables.append(value._repr_html_())
     return glued, out.getvalue(), tables
 
 

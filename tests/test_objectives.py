@@ -184,3 +184,26 @@ def test_scores_keep_their_gradient_to_the_critic_alone_when_fakes_are_detached(
     fake = G(torch.randn(4, 2)).detach()
     gi.WassersteinGP().critic_loss(D, torch.randn(4, 2), fake, gi.rng(0)).loss.backward()
     assert all(p.grad is None for p in G.parameters())
+
+
+def test_hinge_is_zero_beyond_the_margin_and_bounds_delta():
+    real, fake = torch.tensor([[0.5], [2.0]]), torch.tensor([[-0.25], [1.0]])
+    out = gi.Hinge().critic_loss(lambda x: x, real, fake, gi.rng(0))
+    assert float(out.loss) == pytest.approx((0.5 + 0) / 2 + (0.75 + 2) / 2)
+    assert float(out.distance) == pytest.approx(1 - 1.625 / 2)
+    assert float(gi.Hinge().generator_loss(lambda x: x, fake)) == pytest.approx(-0.375)
+
+
+def test_r1_looks_at_real_samples_only_and_leaves_the_value_alone():
+    real, fake = torch.full((5, 2), 3.0), torch.full((5, 2), 100.0)
+    D = lambda x: x.square().sum(1) / 10  # noqa: E731  # slope x / 5: norm² 18 / 25 on real, 800 on fake
+    out = gi.R1(gamma=4.0).critic_loss(D, real, fake, gi.rng(0))
+    plain = gi.Vanilla().critic_loss(D, real, fake, gi.rng(0))
+    assert float(out.penalty) == pytest.approx(2 * 18 / 25)
+    assert float(out.distance) == float(plain.distance)
+    assert float((out.loss - plain.loss).detach()) == pytest.approx(2 * 18 / 25, rel=1e-4)
+    weight = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+    gi.R1(gamma=2.0).critic_loss(lambda x: x @ weight, 0 * real, 0 * fake, gi.rng(0)).loss.backward()
+    assert weight.grad.tolist() == pytest.approx([6.0, 8.0])  # of |w|²; at x = 0 the game itself has no slope in w
+    with pytest.raises(UsageError, match="gamma"):
+        gi.R1(gamma=0.0)

@@ -148,9 +148,16 @@ def test_buttons_lead_to_the_address_or_to_the_notebook_itself(book, where):
     assert (colab in page) == (where is not None) == ('href="https://github.com/someone/a-fork"' in page)
     assert where or ("github.com" not in page and "colab" not in page)
     assert "../_sources/book/01_a.ipynb" in page  # the button that downloads it
-    assert pages.add_downloads(book, site, html)[0].startswith("no wheel lies beside these pages: ")  # no package here
+    assert pages.add_downloads(book, site, html, where)[0].startswith(
+        "no wheel lies beside these pages: "
+    )  # no package here
     taken = notebooks.read(html / "_sources" / "book" / "01_a.ipynb")
-    assert notebooks.code_cells(taken)[0].source == address.setup_cell(where)
+    assert notebooks.code_cells(taken)[0].source == f"#@title Set-up\n{address.setup_cell(where)}"
+    assert (f"]({colab})" in taken.cells[0].source) == (where is not None)
+    home = "https://someone.github.io/a-fork/" if where else "../../"
+    assert f"]({home}index.html)" in taken.cells[0].source
+    edited = notebooks.read(html / "_sources" / "myst" / "01_a.ipynb")
+    assert notebooks.code_cells(edited)[0].source == address.setup_cell(where)
 
 
 def test_the_bundle_is_the_site_in_one_folder(tmp_path):
@@ -164,3 +171,14 @@ def test_the_bundle_is_the_site_in_one_folder(tmp_path):
         assert files == {"genimg-book/index.html", "genimg-book/book/a.html"}
         assert opened.read("genimg-book/book/a.html") == b"<p>two</p>"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["genimg-book.zip", "html"]
+
+
+def test_a_page_shows_no_bookkeeping_and_readers_get_the_whole_code(book):
+    committed = book / "book" / "01_a.ipynb"
+    nb = notebooks.read(committed)
+    nb.cells[-1].source = 'x = f(\n    1, 2,\n)  # fmt: skip\nglue("x", round(x, 2))\nprint("glue(x)")'
+    notebooks.write(nb, committed)
+    pages.stage(book, None, book / "site")
+    shown = notebooks.read(book / "site" / "book" / "01_a.ipynb").cells[-1].source
+    assert shown == 'x = f(\n    1, 2,\n)\nprint("glue(x)")'
+    assert "glue" in notebooks.read(book / "site" / pages.READERS / "01_a.ipynb").cells[-1].source

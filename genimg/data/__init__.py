@@ -13,6 +13,7 @@ nothing is ever downloaded: the committed numbers of the book must not depend on
 
 from genimg.data.images import Images
 from genimg.data.lookup import Description, describe, fetch, load, names
+from genimg.data.old import OldPhotograph, old_photographs
 from genimg.data.packing import Packed, make_pack
 from genimg.data.stream import UNREADABLE, Decoded, picture_files, printable, stream, told
 
@@ -21,12 +22,14 @@ __all__ = [
     "Decoded",
     "Description",
     "Images",
+    "OldPhotograph",
     "Packed",
     "describe",
     "fetch",
     "load",
     "make_pack",
     "names",
+    "old_photographs",
     "picture_files",
     "printable",
     "stream",

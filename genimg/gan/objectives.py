@@ -7,9 +7,13 @@
 | `WassersteinGP` | ‖∇D‖ near 1 on segments, softly | W1 plus a bias of order 1/λ |
 | `TotalVariation` | −1 ≤ D ≤ 1, softly | ‖P1 − P2‖_TV = 2 δ |
 | `TanhTotalVariation` | D_TV = tanh of D | ‖P1 − P2‖_TV = 2 δ |
+| `Hinge` | none: the loss is flat beyond ±1 | −2 (1 − δ) |
+| `R1` | logit, E ‖∇D‖² small on real, softly | below −log 4 + 2 JS |
 
-Conventions: two laws are always (real, fake); D is large on real; every loss is minimised; `distance` is the dual value
-that the critic has reached, in the units of the table (for the two total variations halved: δ in [0, 1]).
+Spectral normalisation is a constraint of the network (`networks.mlp(..., spectral=True)`), for any of them.
+
+Conventions: two laws are always (real, fake); D is large on real; every loss is minimised; `distance` is the dual
+value that the critic has reached, in the units of the table (for total variations and hinge a bound of δ in [0, 1]).
 An objective holds the constants of its paper and never steps an optimiser.
 """
 
@@ -267,3 +271,55 @@ class TanhTotalVariation:
 
     def project(self, D: nn.Module) -> None:
         """Nothing: tanh is the constraint."""
+
+
+@dataclass(frozen=True)
+class Hinge(_Wasserstein):
+    """E[max(0, 1 − D(real))] + E[max(0, 1 + D(fake))]: a sample on the right side of ±1 teaches nothing more.
+
+    Pointwise the best D is the sign of p − q and the loss 2 (1 − δ), so the hinge is the total variation again.
+    `distance` is 1 − loss / 2: at most δ for every D, and negative for a critic worse than D = 0.
+
+    Source: Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
+
+    Example:
+        >>> x = torch.tensor([[1.0], [3.0]])                         # D = x: all is right, and beyond ±1
+        >>> out = Hinge().critic_loss(lambda x: x, x, -x, torch.Generator())
+        >>> float(out.loss), float(out.distance)
+        (0.0, 1.0)
+    """
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        loss = relu(1 - _score(D, real)).mean() + relu(1 + _score(D, fake)).mean()
+        return CriticLoss(loss, 1 - loss.detach() / 2, torch.zeros_like(loss.detach()))
+
+
+@dataclass(frozen=True)
+class R1(Vanilla):
+    """The original game with (γ/2) E[‖∇D(x)‖²] on real samples: the critic is flat where the data lie.
+
+    At the goal P_G = P_real the best D is constant and the penalty zero, so that the penalty does not move the goal;
+    the game then converges locally, which the vanilla one need not. `distance` is V(G, D) without the penalty.
+
+    Attributes:
+        gamma: γ, 10 in the paper's experiments.
+
+    Source: Mescheder, Geiger & Nowozin 2018, equation 9.
+
+    Example:
+        >>> x, D = torch.zeros(4, 2), lambda x: 3 * x[:, 0] + 4 * x[:, 1]        # slope (3, 4): penalty 2 / 2 · 25
+        >>> round(float(R1(gamma=2.0).critic_loss(D, x, x, torch.Generator()).penalty), 4)
+        25.0
+    """
+
+    gamma: float = 10.0
+
+    def __post_init__(self) -> None:
+        positive(self.gamma, "gamma")
+
+    def critic_loss(self, D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator) -> CriticLoss:
+        loss, value, _ = super().critic_loss(D, real, fake, rng)
+        at = real.detach().requires_grad_(True)
+        (slope,) = torch.autograd.grad(_score(D, at).sum(), at, create_graph=True)
+        penalty = self.gamma / 2 * slope.float().flatten(1).square().sum(1).mean()
+        return CriticLoss(loss + penalty, value, penalty.detach())

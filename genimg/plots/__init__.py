@@ -20,9 +20,11 @@ from genimg.plots.look import OTHERS as OTHERS
 from genimg.plots.look import RED as RED
 from genimg.plots.look import colour as colour
 from genimg.plots.look import figure as figure
+from genimg.plots.look import frame as frame
 from genimg.plots.look import pretty as pretty
 from genimg.plots.look import style as style
 from genimg.plots.planes import coupling as coupling
 from genimg.plots.planes import heat2d as heat2d
 from genimg.plots.planes import scatter2d as scatter2d
 from genimg.plots.slabs import slabs as slabs
+from genimg.plots.tables import Table as Table

@@ -55,6 +55,12 @@ class Address:
         return f"https://github.com/{self.owner}/{self.name}"
 
     @property
+    def site(self) -> str:
+        """Where GitHub publishes the pages, with a slash at its end."""
+        home = f"{self.owner.lower()}.github.io"
+        return f"https://{home}/" if self.name.lower() == home else f"https://{home}/{self.name}/"
+
+    @property
     def requirement(self) -> str:
         """What pip installs: the package at that commit."""
         return f"genimg-book @ git+{self.url}" + (f"@{self.commit}" if self.commit else "")

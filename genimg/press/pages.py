@@ -5,6 +5,7 @@ Papermill is the only executor (`genimg.press.execution`); the build executes no
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -22,15 +23,16 @@ from nbformat import NotebookNode
 from genimg._base import disk, records
 from genimg._base.errors import UsageError
 from genimg.press import address as addresses
-from genimg.press import api, indexing, notebooks, provenance
+from genimg.press import api, front, indexing, notebooks, provenance, readers
 from genimg.press.address import Address
+from genimg.press.readers.stubs import whole
 from genimg.press.slimming import slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
-READERS = "_readers"  # the staged folder of notebooks for readers, without what only pages understand
-MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
+READERS = "_readers"  # the staged folder of chapters without what only pages show; readers' notebooks are made of them
+_FORMATTER = re.compile(r"[ \t]*# fmt: (?:skip|off|on)$", re.MULTILINE)
 
 
 def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
@@ -57,7 +59,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
             shutil.copy2(path, site / path.name)
     (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
     (site / "api.md").write_text(api.page(), encoding="utf-8")
-    notes, runs = [], _runs(executed)
+    notes, runs, times = [], _runs(executed), {}
     known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):
         source, run = path, None
@@ -76,23 +78,39 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         if source != path:  # what is said of a figure may have been corrected since
             for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
                 cell.metadata["genimg"] = committed.metadata.get("genimg", {})
-        _hide_markers(shown)
         addresses.fill_notebook(shown, address)
         notebooks.write(shown, site / READERS / path.name)
+        for cell in notebooks.code_cells(shown):
+            cell.source = whole(cell.source)  # a page shows solutions without the markers
+        _hide_bookkeeping(shown)
+        times[path.stem] = front.time(shown, runs.get(path.stem))
+        if path.stem in front.CARDS:
+            disk.write(site / "book" / "_cards" / f"{path.stem}.png", front.card(shown, path.stem))
         indexing.mark(shown)
         provenance.annotate(shown, run, known)
         notebooks.write(shown, site / "book" / path.name)
-    _fill_texts(site / "book", runs, address)
+    _fill_texts(site / "book", runs, times, address)
     config = site / "_config.yml"
     config.write_text(addresses.fill_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return notes
 
 
-def _hide_markers(nb: NotebookNode) -> None:
-    """Takes the markers of solutions out of the code: a page shows whole solutions."""
+def _hide_bookkeeping(nb: NotebookNode) -> None:
+    """Takes out of the code of a page what is no part of its argument: `glue(...)` and hints to the formatter."""
     for cell in notebooks.code_cells(nb):
         lines = cell.source.splitlines(keepends=True)
-        cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
+        try:
+            body = ast.parse(cell.source).body
+        except SyntaxError:  # a magic of IPython
+            continue
+        for statement in body:
+            call = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "glue":
+                lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+                    (statement.end_lineno or statement.lineno) - statement.lineno + 1
+                )
+        text = _FORMATTER.sub("", "".join(lines)).rstrip()
+        cell.source = text or cell.source
 
 
 def _runs(executed: Path | None) -> dict[str, Any]:
@@ -111,10 +129,10 @@ def _runs(executed: Path | None) -> dict[str, Any]:
     return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
 
 
-def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -> None:
-    """Puts the address and the seconds of each chapter's run, `{{seconds:04_wgan}}`, where the pages ask for them.
+def _fill_texts(pages: Path, runs: Mapping[str, Any], times: Mapping[str, str], address: Address | None) -> None:
+    """Puts in what the pages ask for: the address, `{{seconds:04_wgan}}` and `{{time:04_wgan}}`, and the `{{strip}}`.
 
-    A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
+    The seconds of a chapter that this machine has not run are a dash: typed by hand they would be of another machine.
     """
 
     def time(match: re.Match[str]) -> str:
@@ -122,7 +140,11 @@ def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -
 
     for page in pages.glob("*.md"):
         text = addresses.fill_text(page.read_text(encoding="utf-8"), address)
-        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, text), encoding="utf-8")
+        text = re.sub(r"\{\{seconds:(\w+)\}\}", time, text)
+        text = re.sub(r"\{\{time:(\w+)\}\}", lambda match: times.get(match[1], ""), text)
+        if "{{strip}}" in text:
+            text = text.replace("{{strip}}", front.strip())
+        page.write_text(text, encoding="utf-8")
 
 
 def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:
@@ -234,17 +256,34 @@ def add_networks(html: Path, cache: Path) -> list[str]:
     return []
 
 
-def add_downloads(root: Path, site: Path, html: Path) -> list[str]:
+def add_downloads(root: Path, site: Path, html: Path, address: Address | None = None) -> list[str]:
     """What readers take with them: the notebooks, with the records that they read, and the package as a wheel.
 
-    The notebooks replace those that Jupyter Book put behind its download buttons, in `html/_sources/book`.
+    In `html/_sources/book`, where the buttons lead, lie the notebooks for readers (`genimg.press.readers`); in
+    `html/_sources/myst` the chapters as they are edited, without outputs, which the others have.
+
+    Args:
+        root: the project folder.
+        site: the staged book.
+        html: the built pages.
+        address: where readers find this copy of the book.
 
     Returns:
         One line if the wheel could not be made.
     """
-    beside = html / "_sources" / "book"
+    beside, edited = html / "_sources" / "book", html / "_sources" / "myst"
+    labels = readers.labels.read(html)
+    (html / readers.labels.FILE).unlink(missing_ok=True)
+    base = address.site if address else "../../"
+    known = readers.References(labels, readers.citations.read(root / "book" / "references.bib"), base)
     for path in sorted((site / READERS).glob("*.ipynb")):
-        shutil.copy2(path, beside / path.name)
+        nb = notebooks.read(path)
+        notebooks.write(readers.chapter(nb, path.stem, known, address), beside / path.name)
+        if answers := readers.solutions(nb, path.stem, known, address):
+            notebooks.write(answers, beside / f"{path.stem}_solutions.ipynb")
+        for cell in notebooks.code_cells(nb):
+            cell.outputs, cell.execution_count = [], None
+        notebooks.write(nb, edited / path.name)
     for path in (root / "book" / "records", root / "book" / "claims.json"):
         if path.is_dir():
             shutil.copytree(path, beside / path.name, dirs_exist_ok=True)

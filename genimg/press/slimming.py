@@ -29,7 +29,7 @@ def slim(html: Path) -> None:
     for path in (static / "mathjax").glob("*"):
         if path.name not in MATHJAX:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in (*static.rglob("*.js.map"), *static.rglob("fontawesome.js*")):
+    for path in (*static.rglob("*.map"), *static.rglob("fontawesome.js*")):
         path.unlink(missing_ok=True)
     smaller = {}
     for path in sorted((html / "_images").glob("*.png")):

@@ -7,6 +7,7 @@ with a fixed picture and the module itself (`genimg.widgets.page`), which is wha
 from genimg.widgets.colouring import Colouring as Colouring
 from genimg.widgets.frames import FrameSlider as FrameSlider
 from genimg.widgets.gan_lab import GanLab as GanLab
+from genimg.widgets.ideas import Idea as Idea
 from genimg.widgets.latent_path import LatentPath as LatentPath
 from genimg.widgets.mask_painter import MaskPainter as MaskPainter
 from genimg.widgets.perceptual_test import PerceptualTest as PerceptualTest

@@ -61,9 +61,11 @@ colouring""",
 sent = torch.tensor(cell_of(colouring.pictures[1])[None, ..., 0] / 255).float()  # a JPEG: not quite `ramp`
 expected = gi.colorize.colorize(G_colours, sent[None])[0]
 print((255 * expected[:, 30, 40]).round().int().tolist() if colouring.answer else "not asked")""",
+    "idea": 'idea = gi.widgets.Idea("discriminator")\nidea',
     "plays": "lab = gi.widgets.GanLab()\nlab",
     "played": 'print("GanLab", lab.setting["objective"])',
-    "heard": 'print("LatentPath", walk.value, "FrameSlider", frames.value, "TwoLaws", laws.second["mean"])',
+    "heard": 'print("LatentPath", walk.value, "FrameSlider", frames.value, "TwoLaws", laws.second["mean"], '
+    '"Idea", idea.values["real"])',
     "asked": 'print(painter.phase, list(painter.filled), "missing:", int((painter.mask == 0).sum()))',
 }
 # Sliders whose kernel is asked what it heard, by the widget's class: the widget, and the slider in it.
@@ -71,6 +73,7 @@ SLIDERS = {
     "LatentPath": ('.gwl[aria-label="Two digits"]', None),
     "FrameSlider": ('.gwf[aria-label="Three digits"]', None),
     "TwoLaws": (".gw2", "centre of P₂ (generated)"),
+    "Idea": (".gwi", "centre of P_real"),
 }
 ASKED = {"MaskPainter", "PerceptualTest", "Colouring", "GanLab"}  # each in a test of its own
 # The pixels of an <img>: row by row, the red channel.

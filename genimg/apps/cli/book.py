@@ -111,14 +111,17 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
       genimg run && genimg build --pdf
     """
     from genimg._base import disk
-    from genimg.press import address, notebooks, pages, printing
+    from genimg.press import address, front, notebooks, pages, panels, previews, printing
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
     site, found = root / "build" / "site", address.find(root, repository)
 
     def finish(html: Path) -> None:
-        notes.extend([*pages.add_downloads(root, site, html), *pages.add_networks(html, root / "build")])
+        front.announce(html, found)
+        previews.write(html)
+        panels.mark(html)
+        notes.extend([*pages.add_downloads(root, site, html, found), *pages.add_networks(html, root / "build")])
 
     notes: list[str] = []
     with disk.alone(site):
@@ -128,12 +131,15 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
         for note in notes:
             click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
+    offered = [archive]
     click.echo(f"address: {found.url} {found.commit[:12]}".rstrip() if found else ADDRESSLESS)
     click.echo(f"open {shown(index)} ({time.perf_counter() - start:.0f} s)")
     click.echo(f"to hand out: {shown(archive)} ({archive.stat().st_size / 2**20:.0f} MB)")
     if pdf:
         printed = printing.print_pdf(root, index.parent, index.parent.parent / "genimg-book.pdf")
         click.echo(f"to print: {shown(printed)} ({printed.stat().st_size / 2**20:.0f} MB)")
+        offered.append(printed)
+    front.offer(index.parent, offered)
 
 
 @click.command()

@@ -21,6 +21,7 @@ VGG16 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool", 512, 512, 512)
 TRUNKS = ("vgg16", "efficientnet-lite0")
 UPSAMPLE = ("nearest", "bilinear")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation of its R, G, B in [0, 1]
+SPREAD = 0.05  # root mean square of ab less 1/2 in photographs
 
 
 class Colours(NamedTuple):
@@ -185,10 +186,17 @@ class PatchCritic(nn.Module):
     """(L, ab), (n, 1, h, w) and (n, 2, h, w) in [0, 1] → scores (n, 1, h / 8, w / 8), one per patch, large on real.
 
     No norm and no sigmoid. Sides are multiples of 8.
+
+    Args:
+        width: channels of the first layer.
+        spread: what it sees of ab is (ab - 1/2) / `spread`, and of L 2 L - 1. Chroma of pictures lies within some
+            hundredths of 1/2, where few units bend: a critic of ab itself is nearly linear there, and a linear one
+            knows nothing but the mean. None shows it ab and L as they are, as published.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, spread: float | None = None) -> None:
         super().__init__()
+        self.spread = spread
         even, odd = 1, nn.ZeroPad2d((1, 2, 1, 2))  # a 4 x 4 kernel that keeps the side is one pixel off centre
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 4, 2, even), nn.LeakyReLU(0.3),
@@ -199,6 +207,8 @@ class PatchCritic(nn.Module):
         )  # fmt: skip
 
     def forward(self, L: Tensor, ab: Tensor) -> Tensor:
+        if self.spread:
+            L, ab = 2 * L - 1, (ab - 0.5) / self.spread
         return self.layers(torch.cat([L, ab], dim=1))
 
 
@@ -258,7 +268,7 @@ def chromagan(
             G = LiteGenerator(size, width, classes, outputs)
         else:
             G = VGGGenerator(size, width, classes, outputs, upsample, normalise)
-        D = PatchCritic(32 if lite else width)
+        D = PatchCritic(32, SPREAD) if lite else PatchCritic(width)
         for network in (G, D):
             for layer in network.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear):

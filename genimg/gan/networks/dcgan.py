@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from genimg._base.errors import at_least, choice
 from genimg._base.seeding import seeded
@@ -74,6 +75,7 @@ def dcgan(
     seed: int | None = None,
     up: str = "transposed",
     critic_width: int | None = None,
+    spectral: bool = False,
 ) -> tuple[Generator, Critic]:
     """Generator and critic in the manner of DCGAN, for any side that is 4 to 7 times a power of two.
 
@@ -89,11 +91,14 @@ def dcgan(
         seed: initialisation of both networks; None uses the ambient generator.
         up: how the generator doubles the side, "transposed" as in DCGAN or "resize", which leaves no grid.
         critic_width: `width` of the critic, if it is another.
+        spectral: divides each layer of the critic by the largest singular value of its weights, convolutions as
+            matrices of one row per output channel.
 
     Raises:
         UsageError: for a side that no sequence of doublings reaches, or a width that is no multiple of 8.
 
-    Source: Radford, Metz & Chintala 2016, without their BatchNorm; Gulrajani et al. 2017, section 4.
+    Source: Radford, Metz & Chintala 2016, without their BatchNorm; Gulrajani et al. 2017, section 4; `spectral`:
+    Miyato, Kataoka, Koyama & Yoshida 2018.
 
     Example:
         >>> import torch
@@ -108,7 +113,12 @@ def dcgan(
     widths, of_critic = ([w * 2**k for k in range(halvings)] for w in (width, critic_width or width))
     doublings("dcgan", size, of_critic[0])
     with seeded(seed):
-        return Generator(latent, channels, widths[::-1], side, up), Critic(channels, of_critic, side)
+        G, D = Generator(latent, channels, widths[::-1], side, up), Critic(channels, of_critic, side)
+        if spectral:
+            for layer in list(D.modules()):
+                if isinstance(layer, nn.Conv2d | nn.Linear):
+                    spectral_norm(layer)
+        return G, D
 
 
 def encoder(latent: int = 128, size: int = 64, channels: int = 3, width: int = 48, seed: int | None = None) -> Critic:

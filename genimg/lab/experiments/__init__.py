@@ -101,7 +101,11 @@ EXPERIMENTS = {
             "identities of chapters 02 to 04 on random laws: JS, duality, total variation, penalty",
             ("theory-",),
         ),
-        Experiment("modes", "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP", ("modes-",)),
+        Experiment(
+            "modes",
+            "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP, spectral norm",
+            ("modes-",),
+        ),
         Experiment(
             "history-ad",
             "one digit of MNIST anomalous: HistoryAD, its variant, and what they must beat",

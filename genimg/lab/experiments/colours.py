@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from genimg import data, zoo
-from genimg._base import devices, seeding
+from genimg._base import devices, disk, seeding
 from genimg._base.errors import Absent, UsageError
 from genimg._base.records import Record
 from genimg.gan import networks
@@ -38,26 +38,29 @@ from genimg.problems import colorize
 from genimg.problems.colorize.features import Features, crops, look
 
 SIDE = 128
-# before, critic: steps of the network that ships, without and then with the critic. ablation: steps of each method.
+# before, critic: steps of the network that ships, without the critic and then with it; crops: further views of its
+# pictures, which it meets in the second part. ablation: steps of each method, its batch, and pictures to compare.
 SIZES: dict[str, dict[str, Any]] = {
     "quick": {
-        "data": ["photos"], "ablation_data": "photos", "width": 8, "batch": 2, "lr": 1e-3, "critic_lr": 1e-3,
-        "before": 2, "critic": 2, "ablation": 2, "amp": False, "test": 4, "every": 2, "crops": 0, "decay": 0.9,
+        "data": ["photos"], "width": 8, "batch": 2, "lr": 1e-3, "critic_lr": 1e-3, "before": 2, "critic": 2,
+        "amp": False, "test": 4, "every": 2, "crops": 0, "decay": 0.9,
+        "ablation": {"data": "photos", "steps": 2, "batch": 2, "test": 4},
     },
     "cpu": {
-        "data": ["imagenette", "places", "scenes"], "ablation_data": "imagenette", "width": 64, "batch": 32,
-        "lr": 1.5e-3, "critic_lr": 2e-3, "before": 3200, "critic": 1500, "ablation": 300, "amp": True, "test": 1000,
-        "every": 250, "crops": 0, "decay": 0.998,
+        "data": ["imagenette", "places", "scenes"], "width": 64, "batch": 32, "lr": 1.5e-3, "critic_lr": 2e-3,
+        "before": 3200, "critic": 800, "amp": True, "test": 400, "every": 200, "crops": 0, "decay": 0.998,
+        "ablation": {"data": "imagenette", "steps": 200, "batch": 16, "test": 300},
     },
     "full": {
-        "data": ["imagenette", "places", "scenes"], "ablation_data": "imagenette", "width": 128, "batch": 64,
-        "lr": 1e-3, "critic_lr": 2e-3, "before": 40_000, "critic": 20_000, "ablation": 20_000, "amp": True,
-        "test": 1000, "every": 1000, "crops": 4, "decay": 0.9998,
+        "data": ["imagenette", "places", "scenes"], "width": 128, "batch": 64, "lr": 1e-3, "critic_lr": 2e-3,
+        "before": 40_000, "critic": 20_000, "amp": True, "test": 1000, "every": 1000, "crops": 4, "decay": 0.9998,
+        "ablation": {"data": "imagenette", "steps": 20_000, "batch": 64, "test": 1000},
     },
 }  # fmt: skip
 # The critic's units: chroma is off by 0.05 of its range at most, a distance that a penalty of weight 10 drowns: the
 # slope it leaves, 1 + distance / (2 · weight), must differ from 1 for the critic to follow. Weight 10 made it inert.
-OURS = colorize.ChromaObjective(adversarial=0.05, classes=0.003, penalty=0.3, penalty_of="rms")
+OURS = colorize.ChromaObjective(adversarial=0.04, classes=0.003, penalty=0.3, penalty_of="rms")
+TRIVIAL = ("grey", "mean")
 LEARNED = ("l2", "pix2pix", "zhang", "full", "no-class", "no-wgan")
 OBJECTIVES = {
     "l2": dataclasses.replace(OURS, adversarial=0.0, classes=0.0),
@@ -79,49 +82,67 @@ def run(
     profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
 ) -> dict[str, Record]:
     """Records of the shipped network on four kinds of pictures, and of every method on Imagenette."""
-    size, folder = SIZES[profile], out / "colours" / profile
+    folder = out / "colours" / profile
     if not resume:
         for path in folder.glob("*.json"):
             path.unlink()
         shutil.rmtree(folder / "shipped", ignore_errors=True)
     network = zoo.efficientnet()
-    laws = features(network, profile, folder, progress)
-    parts: dict[str, Any] = {}
-    shipped = ship(laws, profile, seeds[0], device, folder, progress)
-    settings = {"size": size, "objective": dataclasses.asdict(OURS)}
-    parts["shipped"] = kept(
-        folder / "shipped.json", settings, device, partial(measured, shipped, network, size, device, tuple(CALLED))
+    parts = ablated(network, profile, seeds, device, folder, progress)
+    shipped = ship(features(network, profile, folder, progress), profile, seeds[0], device, folder, progress)
+    return records(
+        parts | {"shipped": measured(shipped, network, SIZES[profile]["test"], device, folder)}, seeds, profile
     )
-    name = size["ablation_data"]
-    jobs = [(seed, method) for seed in seeds for method in ("grey", "mean", *LEARNED)]
+
+
+def ablated(
+    network: networks.EfficientNetLite0, profile: str, seeds: list[int], device: torch.device, folder: Path,
+    progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """Scores of every method and seed; those of methods without one are the same for all seeds."""
+    settings = {"size": constants(profile), "objective": dataclasses.asdict(OURS)}
+    name = SIZES[profile]["ablation"]["data"]
+    plain = features(network, profile, folder, progress, [name], crops_too=False)[name]
+    jobs = [("any", method) for method in TRIVIAL] + [(str(seed), method) for seed in seeds for method in LEARNED]
+    found: dict[str, Any] = {}
     for done, (seed, method) in enumerate(jobs):
         progress(f"{CALLED[name]}, seed {seed}: {method}", done, len(jobs))
-        make = partial(one, laws[name], network, method, profile, seed, device)
-        parts[f"{seed}-{method}"] = kept(folder / f"{seed}-{method}.json", settings, device, make)
-    return records(parts, seeds, profile)
+        make = partial(one, plain, network, method, profile, 0 if seed == "any" else int(seed))
+        found[f"{seed}-{method}"] = kept(folder / f"{seed}-{method}.json", settings, device, make)
+    return found | {f"{seed}-{method}": found[f"any-{method}"] for seed in seeds for method in TRIVIAL}
+
+
+def constants(profile: str) -> dict[str, Any]:
+    """Of the ablation, one by one."""
+    size = SIZES[profile]
+    return {**size["ablation"], **{key: size[key] for key in ("width", "lr", "critic_lr", "amp")}}
 
 
 def features(
-    network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress
-) -> dict[str, list[Path]]:
-    """Folders of features by data set, of those that are here; each is made once."""
+    network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress,
+    names: Iterable[str] | None = None, crops_too: bool = True,
+) -> dict[str, list[Path]]:  # fmt: skip
+    """Folders of features by data set, of those that are here, the plain ones first; each is made once."""
     size = SIZES[profile]
+    names = size["data"] if names is None else names
     found: dict[str, list[Path]] = {}
-    for name in size["data"]:
-        try:
-            images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
-        except UsageError:
-            continue
-        images = images[chroma_of(images) >= GREY_BELOW]
+    for name in names:
         views: dict[str, Any] = {"plain": None}
-        views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
-        tell = partial(progress, f"features of {name}")
-        found[name] = [
-            look(network, images, folder / "features" / f"{name}-{view}", how, tell=tell)
-            for view, how in views.items()
-        ]  # fmt: skip
+        if crops_too:
+            views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
+        folders = {view: folder / "features" / f"{name}-{view}" for view in views}
+        if not all((one / "done.json").exists() for one in folders.values()):
+            try:
+                images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
+            except UsageError:
+                continue
+            images = images[chroma_of(images) >= GREY_BELOW]
+            tell = partial(progress, f"features of {name}")
+            for view, how in views.items():
+                look(network, images, folders[view], how, tell=tell)
+        found[name] = list(folders.values())
     if not found:
-        raise Absent(f"colours: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
+        raise Absent(f"colours: pictures of one of {', '.join(names)} are needed; see `genimg data list`")
     return found
 
 
@@ -133,12 +154,14 @@ def ship(
     path = here / "colours.safetensors"
     if path.exists():
         return path
+    plain = [parts[0] for parts in laws.values()]
     everything = [part for parts in laws.values() for part in parts]
     G, D = build(size["width"], seed, classes=True)
     average = copy.deepcopy(G)
     watch, log = Stopwatch(here / "seconds.json"), []
-    for k, (part, objective) in enumerate((("before", OBJECTIVES["no-wgan"]), ("critic", OURS))):
-        law = Features(everything, seeding.rng(seeding.child(seed, f"pictures {part}")))
+    turns = (("before", OBJECTIVES["no-wgan"], plain), ("critic", OURS, everything))
+    for k, (part, objective, views) in enumerate(turns):
+        law = Features(views, seeding.rng(seeding.child(seed, f"pictures {part}")))
         steps = colorize.colour_steps(
             G, D, law, objective, steps=size[part], rng=seeding.rng(seeding.child(seed, f"penalty {part}")),
             batch=size["batch"], lr=size["lr"] / (1 + k), critic_lr=size["critic_lr"], betas=(0.5, 0.99),
@@ -202,12 +225,9 @@ def recipe(
     }
 
 
-def one(
-    parts: list[Path], network: networks.EfficientNetLite0, method: str, profile: str, seed: int, device: torch.device
-) -> dict[str, Any]:
+def one(parts: list[Path], network: networks.EfficientNetLite0, method: str, profile: str, seed: int) -> dict[str, Any]:
     """Scores of one method and seed on the test pictures of the ablation's data set."""
-    size = SIZES[profile]
-    name = size["ablation_data"]
+    size = constants(profile)
     answer: Callable[[Tensor], Tensor]
     shares: list[float] = []
     if method == "grey":
@@ -217,19 +237,21 @@ def one(
         ab = colorize.features.mean_ab(law)
         answer = lambda L: ab.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)  # noqa: E731
     else:
-        answer, shares = fit(parts, method, profile, seed)
-    scores = compared_with(name, size, network, answer)
-    return {**scores, "share": round(sum(shares[-10:]) / len(shares[-10:]), 4) if shares else None}
+        answer, shares = fit(parts, method, size, seed)
+    scores = compared_with(size["data"], size["test"], network, answer)
+    late = shares[-max(1, len(shares) // 4) :]
+    return {**scores, "share": round(mean(late), 4) if late else None}
 
 
-def fit(parts: list[Path], method: str, profile: str, seed: int) -> tuple[Callable[[Tensor], Tensor], list[float]]:
+def fit(
+    parts: list[Path], method: str, size: dict[str, Any], seed: int
+) -> tuple[Callable[[Tensor], Tensor], list[float]]:
     """A trained method: L (n, 1, h, w) in CIE units → ab; and the shares of its bound that its critic reached."""
-    size = SIZES[profile]
     law = Features(parts, seeding.rng(seeding.child(seed, "pictures")))
     bins = Bins.of(law) if method == "zhang" else None
     objective = OBJECTIVES.get(method)
     G, D = build(size["width"], seed, bool(objective and objective.classes), 2 if bins is None else len(bins.centres))
-    common = {"steps": size["ablation"], "batch": size["batch"], "lr": size["lr"], "amp": size["amp"]}
+    common = {key: size[key] for key in ("steps", "batch", "lr", "amp")}
     steps: Iterable[Any]
     if method == "pix2pix":
         steps = pix2pix_steps(G, D, law, **common)
@@ -260,10 +282,10 @@ def enlarged(bins: Bins, G: networks.ChromaGenerator, L: Tensor) -> Tensor:
 
 @torch.no_grad()
 def compared_with(
-    name: str, size: dict[str, Any], network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
+    name: str, most: int, network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
 ) -> dict[str, Any]:
     """Per picture: PSNR, PSNR of ab, colourfulness, and on Imagenette whether the judge knows it."""
-    images, labels = test_of(name, size["test"])
+    images, labels = test_of(name, most)
     found: dict[str, list[float]] = {key: [] for key in METRICS}
     for x, y in zip(images.split(50), labels.split(50), strict=True):
         L = rgb_to_lab(x)[:, :1]
@@ -295,23 +317,28 @@ def test_of(name: str, most: int) -> tuple[Tensor, Tensor]:
 
 
 def measured(
-    path: Path, network: networks.EfficientNetLite0, size: dict[str, Any], device: torch.device, names: Iterable[str]
+    path: Path, network: networks.EfficientNetLite0, most: int, device: torch.device, folder: Path
 ) -> dict[str, Any]:
-    """The shipped network, real pictures and grey on each kind of pictures that is here."""
+    """The shipped network, real pictures and grey on each kind of pictures that is here; with the weights' recipe."""
+    entry = disk.read_json(path.with_name("manifest.json"), "train the network again")["colours"]
+    settings = {"test": most, "weights": entry["sha256"], "recipe": entry["recipe"]}
+    return kept(folder / "shipped.json", settings, device, partial(_measured, path, network, most))
+
+
+def _measured(path: Path, network: networks.EfficientNetLite0, most: int) -> dict[str, Any]:
     G, _ = zoo.load(path, kind="colours")
     assert isinstance(G, networks.ChromaGenerator)
     found: dict[str, Any] = {}
-    for name in names:
+    for name in CALLED:
         try:
-            test_of(name, size["test"])
+            images, labels = test_of(name, most)
         except UsageError:
             continue
         answers = {
             "grey": lambda L: torch.zeros(len(L), 2, 1, 1),
             "shipped": lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L)),
         }
-        found[name] = {key: compared_with(name, size, network, answer) for key, answer in answers.items()}
-        images, labels = test_of(name, size["test"])
+        found[name] = {key: compared_with(name, most, network, answer) for key, answer in answers.items()}
         found[name]["real"] = {"colourfulness": [metrics.colourfulness(x[None]) for x in images]}
         if name == "imagenette":
             right = torch.cat([judge(network, x) for x in images.split(50)]) == torch.tensor(IMAGENETTE)[labels]
@@ -324,28 +351,30 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def interval(differences: list[float], seed: int = 0, draws: int = 2000) -> list[float]:
+def interval(values: list[float], seed: int = 0, draws: int = 2000) -> list[float]:
     """95 % of a bootstrap over pictures of a mean difference."""
-    d = torch.tensor(differences)
+    d = torch.tensor(values)
     rows = torch.randint(len(d), (draws, len(d)), generator=seeding.rng(seed))
     return [round(float(q), 4) for q in torch.quantile(d[rows].mean(1), torch.tensor([0.025, 0.975]))]
 
 
+def differences(group: list[dict[str, Any]], others: list[dict[str, Any]], key: str) -> list[float]:
+    """Per picture: one method less another, the mean over the seeds."""
+    rows = [
+        [a - b for a, b in zip(p["found"][key], q["found"][key], strict=True)]
+        for p, q in zip(group, others, strict=True)
+    ]
+    return [mean(list(column)) for column in zip(*rows, strict=True)]
+
+
 def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
-    """The shipped network's gains over grey, with intervals over pictures; every metric of every method."""
-    size = SIZES[profile]
+    """Of the shipped network on four kinds of pictures, and of every method of the ablation."""
+    return of_shipped(parts["shipped"], seeds, profile) | of_methods(parts, seeds, profile)
+
+
+def of_shipped(shipped: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """Its gains over grey, with intervals over pictures."""
     made: dict[str, Record] = {}
-    shipped = parts["shipped"]
-
-    def record(part: list[dict[str, Any]], **more: Any) -> Record:
-        common: dict[str, Any] = {
-            "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
-            "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
-            "commit": " ".join(sorted({p["commit"] for p in part})), "weights": None,
-            "seconds": round(sum(p["seconds"] for p in part), 1), "deviations": DEVIATIONS,
-        }  # fmt: skip
-        return Record(**{**common, **more})
-
     for name, found in shipped["found"].items():
         n = len(found["grey"]["psnr"])
         dataset = f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}"
@@ -354,42 +383,63 @@ def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, 
             difference = [a - b for a, b in zip(found["shipped"][key], found["grey"][key], strict=True)]
             config = {
                 "grey": round(mean(found["grey"][key]), 4), "over_grey": round(mean(difference), 4),
-                "over_grey_interval": interval(difference), "size": size,
+                "over_grey_interval": interval(difference), "recipe": shipped["recipe"],
             }  # fmt: skip
             if key in found["real"]:
                 config["real"] = round(mean(found["real"][key]), 4)
             made[f"colours-shipped-{name}-{key}"] = record(
-                [shipped], claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
+                [shipped], profile, claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
                 dataset=dataset, method="ChromaGAN on EfficientNet-Lite0, shipped", metric=what, unit=unit,
                 values=[round(mean(found["shipped"][key]), 4)], config=config, seeds=seeds[:1],
             )  # fmt: skip
-    name = size["ablation_data"]
+    return made
+
+
+def of_methods(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """Every metric of every method, and what it is above grey and above L2."""
+    made: dict[str, Record] = {}
+    shipped = parts["shipped"]
+    size = constants(profile)
+    name = size["data"]
     real = shipped["found"].get(name, {}).get("real", {})
-    for method in ("grey", "mean", *LEARNED):
-        group = [parts[f"{seed}-{method}"] for seed in seeds]
-        against = [parts[f"{seed}-l2"] for seed in seeds]
-        for key in group[0]["found"]:
-            if key == "share":
+    for method in (*TRIVIAL, *LEARNED):
+        group, grey, l2 = ([parts[f"{seed}-{other}"] for seed in seeds] for other in (method, "grey", "l2"))
+        for key, what_unit in METRICS.items():
+            if key not in group[0]["found"]:
                 continue
-            what, unit = METRICS[key]
-            pairs = [
-                [a - b for a, b in zip(p["found"][key], q["found"][key], strict=True)]
-                for p, q in zip(group, against, strict=True)
-            ]
-            over = [mean(list(column)) for column in zip(*pairs, strict=True)]  # per picture, the mean over seeds
+            over, minus = differences(group, grey, key), differences(group, l2, key)
             config = {
-                "size": size, "objective": dataclasses.asdict(OURS), "minus_l2": round(mean(over), 4),
-                "minus_l2_interval": interval(over), "share_of_bound": [p["found"]["share"] for p in group],
+                **size, "objective": dataclasses.asdict(OBJECTIVES[method]) if method in OBJECTIVES else None,
+                "over_grey": round(mean(over), 4), "over_grey_interval": interval(over),
+                "minus_l2": round(mean(minus), 4), "minus_l2_interval": interval(minus),
+                "share_of_bound": [p["found"]["share"] for p in group],
             }  # fmt: skip
+            if method == "full":
+                for other in ("no-class", "no-wgan"):
+                    without = differences(group, [parts[f"{seed}-{other}"] for seed in seeds], key)
+                    config[f"minus_{other}"] = round(mean(without), 4)
+                    config[f"minus_{other}_interval"] = interval(without)
+            n = len(over)
             if key in real:
-                config["real"] = round(mean(real[key]), 4)
+                config["real"] = round(mean(real[key][:n]), 4)
             made[f"colours-{name}-{method}-{key}"] = record(
-                group, claim=f"what the colours of one method are worth: {METHODS[method]}",
-                dataset=f"{CALLED[name]}, {len(group[0]['found'][key])} test pictures at {SIDE} x {SIDE}",
-                method=METHODS[method], metric=what, unit=unit,
-                values=[round(mean(p["found"][key]), 4) for p in group], config=config, seeds=seeds,
+                group, profile, claim=f"what the colours of one method are worth: {METHODS[method]}",
+                dataset=f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}", method=METHODS[method],
+                metric=what_unit[0], unit=what_unit[1], config=config, seeds=seeds,
+                values=[round(mean(p["found"][key]), 4) for p in group],
             )  # fmt: skip
     return made
+
+
+def record(part: list[dict[str, Any]], profile: str, **more: Any) -> Record:
+    """What these parts found, with what all records of the experiment have in common."""
+    common: dict[str, Any] = {
+        "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
+        "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
+        "commit": " ".join(sorted({p["commit"] for p in part})), "weights": part[0].get("weights"),
+        "seconds": round(sum({id(p): p["seconds"] for p in part}.values()), 1), "deviations": DEVIATIONS,
+    }  # fmt: skip
+    return Record(**{**common, **more})
 
 
 DEVIATIONS = [

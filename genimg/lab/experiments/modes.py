@@ -34,12 +34,14 @@ class Method(NamedTuple):
     label: str
     objective: objectives.Objective
     critic_per_step: int
+    spectral: bool = False
 
 
 METHODS = {
     "vanilla": Method("vanilla GAN, non-saturating", objectives.Vanilla(), 1),
     "clip": Method("WGAN, clipping at 0.05", objectives.WassersteinClip(0.05), 5),
     "gp": Method("WGAN-GP, lambda 0.1", objectives.WassersteinGP(0.1), 5),
+    "sn": Method("hinge, spectral normalisation", objectives.Hinge(), 5, spectral=True),
 }
 MOMENTA = {"low": (0.5, 0.9), "high": (0.9, 0.999)}
 
@@ -99,7 +101,8 @@ def train(
     rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("real", "latent", "objective", "test")}
     w, stopped = size["width"], None
     G = networks.mlp([2, w, w, w, 2], seed=seeding.child(seed, "G")).to(device)
-    D = networks.mlp([2, w, w, w, 1], activation="leaky", seed=seeding.child(seed, "D")).to(device)
+    critic = partial(networks.mlp, [2, w, w, w, 1], activation="leaky", spectral=method.spectral)
+    D = critic(seed=seeding.child(seed, "D")).to(device)
     real, latent = distributions.grid25(rng["real"]), distributions.Gaussian(2, rng["latent"])
     try:
         for _ in gan_steps(

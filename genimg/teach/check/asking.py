@@ -20,7 +20,7 @@ from genimg.teach.check.verdict import Verdict
 
 P = ParamSpec("P")
 
-MISSING = "nothing is written yet: put your answer in the place of raise NotImplementedError()"
+MISSING = "nothing is written yet: put your answer in the place of ... or of raise NotImplementedError()"
 
 
 class NotYet(Exception):
@@ -44,6 +44,8 @@ def judged(check: Callable[P, Verdict]) -> Callable[P, Verdict]:
             signature.bind(*args, **kwargs)
         except TypeError:
             return Verdict(False, f"{check.__name__} takes: {', '.join(signature.parameters)}")
+        if any(answer is ... for answer in (*args, *kwargs.values())):
+            return Verdict(False, MISSING)
         try:
             return check(*args, **kwargs)
         except NotYet as hint:

@@ -7,7 +7,6 @@ instructor's has all of the chapter, and a note after each exercise.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +18,11 @@ from genimg._base import disk
 from genimg._base.errors import UsageError
 from genimg.press import notebooks
 from genimg.press.notebooks import tags
+from genimg.press.readers import References, apart, citations, plain
 from genimg.teach.classroom.exercises import Exercise, find, judge_of, typical_mistakes
-from genimg.teach.classroom.markdown import glued, plain
 
 BESIDE = ("records", "claims.json")
 """What chapters read from their folder."""
-_FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<kind>solution(?:-start|-end)?)\}")
 _RULES = """**For students.** Write your answers where a cell says `# YOUR CODE HERE`; remove the line
 `raise NotImplementedError()` below it. Run the cell that follows: it says whether the answer is right, and if not, what
 to look at. You may add cells. When your notebook is graded, the answers and the cells that you added are run in the
@@ -40,7 +38,7 @@ def student(path: Path) -> NotebookNode:
         UsageError: if nbgrader is missing, or a solution has a beginning and no end.
     """
     chapter = path.stem
-    nb = _without_solutions(notebooks.read(path), chapter)
+    nb = _without_solutions(notebooks.read(path), chapter, _references(path))
     for cell in notebooks.code_cells(nb):
         cell.outputs, cell.execution_count = [], None
     nb = notebooks.normalise(nb)
@@ -49,16 +47,21 @@ def student(path: Path) -> NotebookNode:
     return nb
 
 
-def _without_solutions(nb: NotebookNode, chapter: str) -> NotebookNode:
+def _references(path: Path) -> References:
+    """What a class knows without the built pages: the bibliography beside the chapter."""
+    return References(citations=citations.read(path.parent / "references.bib"))
+
+
+def _without_solutions(nb: NotebookNode, chapter: str, references: References) -> NotebookNode:
     clear = _clear_solutions()
-    numbers = glued(nb)
+    references = references.of(nb)
     inside, kept = False, []
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            source, inside = _outside(cell.source, inside)
+            source, _, inside = apart(cell.source, inside)
             if not source and cell.source:
                 continue
-            cell.source = plain(source, numbers)
+            cell.source = plain(source, references)
         elif inside and not {"answer", "check"} & set(tags(cell)):
             continue
         kept.append(cell)
@@ -81,27 +84,6 @@ def _clear_solutions():  # type: ignore[no-untyped-def]  # nbgrader has no types
     return ClearSolutions(enforce_metadata=False)
 
 
-def _outside(text: str, inside: bool) -> tuple[str, bool]:
-    r"""The lines outside of solutions, and whether the cell ends inside of one.
-
-    Example:
-        >>> _outside("Text.\n```{solution-start} a\n:class: dropdown\n```\nBecause.", False)
-        ('Text.', True)
-    """
-    kept: list[str] = []
-    closing = None  # the fence that ends the directive in which this line stands
-    for line in text.split("\n"):
-        begins = _FENCE.match(line) if closing is None else None
-        if begins:
-            closing = begins["fence"]
-            inside = {"solution-start": True, "solution-end": False}.get(begins["kind"], inside)
-        elif closing is not None:
-            closing = None if line.strip() == closing else closing
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept).strip(), inside
-
-
 def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
     """The chapter with its solutions and outputs, and notes for who teaches it.
 
@@ -114,10 +96,11 @@ def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
         run = notebooks.read(executed / path.name)
         if notebooks.same_text(run, nb):
             nb, seconds = run, _seconds(executed, path.stem)
-    exercises, cells, numbers = find(nb), {cell.id: cell for cell in nb.cells}, glued(nb)
+    exercises, cells = find(nb), {cell.id: cell for cell in nb.cells}
+    references = _references(path).of(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            cell.source = plain(cell.source, numbers)
+            cell.source = plain(cell.source, references)
     notes = {e.text: [_exercise_note(o, cells) for o in exercises if o.text == e.text] for e in exercises}
     took = f"took {seconds:.0f} s when it was last run here" if seconds else "has not been run here: `genimg run`"
     minutes = sum(e.minutes for e in exercises)

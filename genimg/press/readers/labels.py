@@ -1,0 +1,63 @@
+"""What Sphinx has numbered, written beside the pages: no second numbering can differ from the first.
+
+As a Sphinx extension this module leaves `labels.json` in the folder of the pages; `genimg.press.pages` takes it away again.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FILE = "labels.json"
+
+
+class Label(NamedTuple):
+    """Something that can be referred to.
+
+    Attributes:
+        kind: such as `theorem`, `figure`, `displaymath`, `exercise`, `section` or `page`.
+        number: such as `2.1`; empty for sections and pages.
+        title: of a section or page; else empty.
+        page: such as `book/02_gan_theory`.
+        anchor: the id on that page; empty for the page itself.
+    """
+
+    kind: str
+    number: str
+    title: str
+    page: str
+    anchor: str
+
+
+def read(html: Path) -> dict[str, Label]:
+    """The labels of the pages in `html`, by name; none where the pages were built without this extension."""
+    file = html / FILE
+    if not file.is_file():
+        return {}
+    return {name: Label(*fields) for name, fields in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def collect(env: Any) -> dict[str, Label]:
+    """The labels in Sphinx's environment, all documents read and numbered."""
+    found = {page: Label("page", "", title.astext(), page, "") for page, title in env.titles.items()}
+    for name, (page, anchor, title) in env.domaindata["std"]["labels"].items():
+        found[name] = Label("section", "", title, page, anchor)
+    for page, kinds in env.toc_fignumbers.items():
+        for kind, numbers in kinds.items():
+            for anchor, number in numbers.items():
+                name = anchor.removeprefix("equation-") if kind == "displaymath" else anchor
+                found[name] = Label(kind, ".".join(map(str, number)), "", page, anchor)
+    return found
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Connects Sphinx with `collect`."""
+
+    def finished(app: Any, error: Exception | None) -> None:
+        if error is None:
+            text = json.dumps({name: list(map(str, label)) for name, label in collect(app.env).items()})
+            (Path(app.outdir) / FILE).write_text(text, encoding="utf-8")
+
+    app.connect("build-finished", finished)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
