@@ -31,9 +31,9 @@ from skimage import data
 from torch import Tensor
 
 import genimg as gi
-from genimg.color import lightness, scale_l, unscale_ab
-from genimg.colorize import files
-from genimg.networks import ChromaGenerator
+from genimg.gan.networks import ChromaGenerator
+from genimg.numerics.color import lightness, scale_l, unscale_ab
+from genimg.problems.colorize import files
 
 
 def all_files(G: ChromaGenerator, folder: Path, out: Path, batch: int) -> None:

@@ -3,7 +3,7 @@
   one pass      −D_TV(x): what HistoryAD does at test time, `gi.anomaly_score`
   latent search AnoGAN: z is searched for each image by gradient steps, with a G and a D of the same architecture
   neighbours    mean distance to 5 of the known images, `gi.anomaly.neighbour_distance`
-  pyod …        the peers of `genimg.experiments.peers`, if PyOD is installed; its AnoGAN is a small network without
+  pyod …        the peers of `genimg.lab.experiments.peers`, if PyOD is installed; its AnoGAN is a small network without
                 convolutions and takes few steps, as in the experiment
 
 The time of a pass does not depend on the weights, so the networks of the first two are untrained. All take turns within
@@ -24,7 +24,7 @@ from measure import in_turns
 from torch import Tensor, nn
 
 import genimg as gi
-from genimg.experiments import peers
+from genimg.lab.experiments import peers
 
 Way = Callable[[Tensor], Tensor]
 

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 import genimg as gi
-from genimg.inpaint import Loss, SearchStep, best_starts, masks, search_steps
+from genimg.problems.inpaint import Loss, SearchStep, best_starts, masks, search_steps
 
 
 def psnr(G: nn.Module, y: Tensor, mask: Tensor, z: Tensor) -> float:

@@ -21,7 +21,7 @@ import click
 import torch
 
 import genimg as gi
-from genimg import disk
+from genimg._base import disk
 
 Way = Callable[[], Any]
 

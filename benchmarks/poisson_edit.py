@@ -1,4 +1,4 @@
-"""How fast is a Poisson edit: `genimg.poisson`, a plain sparse solve, or OpenCV's seamlessClone?
+"""How fast is a Poisson edit: `genimg.numerics.poisson`, a plain sparse solve, or OpenCV's seamlessClone?
 
 Colour pictures with square holes, and with a hole of no particular shape (strokes) of about the same size:
 
@@ -28,7 +28,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 import genimg as gi
-from genimg.inpaint import masks
+from genimg.problems.inpaint import masks
 
 NAMES = ("ours, again", "ours, first", "sparse", "opencv")
 

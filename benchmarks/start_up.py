@@ -19,7 +19,7 @@ import torch
 from measure import benchmark, keep, out_option
 from nbclient import NotebookClient
 
-from genimg import execution, notebooks
+from genimg.press import execution, notebooks
 
 ROOT = Path(__file__).parents[1]
 IMPORTS = {

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 import genimg as gi
-from genimg import devices, disk, ranks, zoo
+from genimg import devices, zoo
+from genimg._base import disk, ranks
 from genimg.data import cache
 
 STEPS, PICTURES, VERSIONS = 240, 400, 60
@@ -84,7 +85,7 @@ def pack(folder, tell=lambda: None):
 
 def colour(folder, tell=lambda: None):
     """Writes coloured pictures, each of one grey value, over and over."""
-    from genimg.colorize import photographs
+    from genimg.problems.colorize import photographs
 
     for k in range(1, VERSIONS + 1):
         tell()
@@ -94,7 +95,7 @@ def colour(folder, tell=lambda: None):
 
 def build(folder, tell=lambda: None):
     """Builds a small site again and again, each with another number on all its pages."""
-    from genimg import pages
+    from genimg.press import pages
 
     for k in range(1, VERSIONS + 1):
 
@@ -112,7 +113,7 @@ def build(folder, tell=lambda: None):
 
 def grades(folder, tell=lambda: None):
     """Writes a table of grades, row by row."""
-    from genimg.classroom import grading
+    from genimg.teach.classroom import grading
 
     rows = [grading.Grade(f"student {k:03}", "09", "ex", 1, "right") for k in range(40)]
     with grading.table(Path(folder) / "grades.csv") as table:

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 import yaml
 
-from genimg import address
-from genimg.address import Address
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.press import address
+from genimg.press.address import Address
 
 ROOT = Path(__file__).parents[1]
 HERE = Address("someone", "a-fork", "0123456789abcdef0123456789abcdef01234567")

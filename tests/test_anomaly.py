@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import genimg as gi
-from genimg import anomaly, weights, zoo
-from genimg.checks import UsageError
+from genimg import anomaly, zoo
+from genimg._base import weights
+from genimg._base.errors import UsageError
 
 MNIST = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)  # digits 0 to 9 in all 70,000
 

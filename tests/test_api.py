@@ -8,12 +8,13 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from genimg import api, notebooks, transport
+from genimg import transport
+from genimg.press import api, notebooks
 
 ROOT = Path(__file__).parents[1]
 CONF = """
 project = "test"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "genimg.api"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "genimg.press.api"]
 nb_execution_mode = "off"
 napoleon_use_ivar = True
 exclude_patterns = []
@@ -30,7 +31,9 @@ def built(tmp_path_factory):
     (folder / "api.md").write_text(api.page(), encoding="utf-8")
     cells = [
         nbformat.v4.new_markdown_cell("# A chapter"),
-        nbformat.v4.new_code_cell("import genimg as gi\nfrom genimg.transport import w1_1d\ngi.transport.w1_dual"),
+        nbformat.v4.new_code_cell(
+            "import genimg as gi\nfrom genimg.numerics.transport import w1_1d\ngi.transport.w1_dual"
+        ),
     ]
     notebooks.write(notebooks.normalise(nbformat.v4.new_notebook(cells=cells)), folder / "book" / "03_x.ipynb")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", folder, folder / "html"]
@@ -55,17 +58,19 @@ def test_every_public_name_of_the_science_is_on_the_page_with_a_link_to_its_sour
 
 def test_a_name_leads_to_the_chapters_that_use_it(built):
     for name, used in (("w1_dual", True), ("w1_1d", True), ("w1_primal", False)):
-        text = built.find(id=f"genimg.transport.{name}").parent
+        text = built.find(id=f"genimg.numerics.transport.{name}").parent
         assert ("Used in A chapter." in text.get_text()) == used, name
 
 
 def test_usage_follows_imports_and_attributes_and_ignores_magics(tmp_path):
-    lines = ["%pip install x", "if True:", "    !ls", "from genimg.transport import w1_dual as f"]
+    lines = ["%pip install x", "if True:", "    !ls", "from genimg.numerics.transport import w1_dual as f"]
     code = "\n".join([*lines, "gi.WassersteinGP(1.0)", "gi.nothing.at_all"])
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebooks.write(nb, tmp_path / "01_a.ipynb")
     found = api.usage([tmp_path / "01_a.ipynb"])
-    assert found == {name: ["01_a"] for name in ("genimg.objectives.WassersteinGP", "genimg.transport.w1_dual")}
+    assert found == {
+        name: ["01_a"] for name in ("genimg.gan.objectives.WassersteinGP", "genimg.numerics.transport.w1_dual")
+    }
 
 
 def test_the_chapters_use_most_of_what_the_package_offers():

@@ -20,11 +20,14 @@ from PIL import Image
 from safetensors.torch import save as safetensors
 
 import genimg as gi
-from genimg import disk, records, reruns, runs, weights, zoo
-from genimg.checks import UsageError
-from genimg.classroom import submissions
+from genimg import records, zoo
+from genimg._base import disk, weights
+from genimg._base.errors import UsageError
 from genimg.data import layouts, packs, pictures
-from genimg.inpaint import masks
+from genimg.gan import runs
+from genimg.lab import reruns
+from genimg.problems.inpaint import masks
+from genimg.teach.classroom import submissions
 
 CASES = []
 

@@ -88,8 +88,8 @@ def test_the_latent_search_finds_an_image_of_its_generator_and_treats_each_image
 
 
 def test_detection_speed_does_without_pyod(monkeypatch):
-    from genimg.checks import UsageError
-    from genimg.experiments import peers
+    from genimg._base.errors import UsageError
+    from genimg.lab.experiments import peers
 
     def none(name):
         raise UsageError("the peers are PyOD's, and pyod is not installed")
@@ -117,7 +117,7 @@ def test_poisson_edit_says_how_to_get_opencv(monkeypatch):
 
 def test_the_plain_solve_of_the_benchmark_is_the_same_problem():
     import genimg as gi
-    from genimg.inpaint import masks
+    from genimg.problems.inpaint import masks
 
     y, g = (torch.rand(1, 3, 20, 24, generator=gi.rng(k)) for k in range(2))
     for mask in (masks.half((20, 24)), masks.strokes((20, 24)), masks.random_pixels((20, 24))):

@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from genimg import indexing, notebooks
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.press import indexing, notebooks
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = {path.stem: notebooks.read(path) for path in notebooks.chapters(BOOK.parent)}

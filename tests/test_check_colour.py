@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from genimg import check
-from genimg.color import in_gamut, lab_to_rgb, rgb_to_lab
-from genimg.objectives import gradient_penalty
+from genimg.gan.objectives import gradient_penalty
+from genimg.numerics.color import in_gamut, lab_to_rgb, rgb_to_lab
 
 JUNK = [None, "a string", 3.5, lambda *given: None, lambda *given: "text", lambda *given: 1 / 0]
 CHECKS = [check.safest_colour, check.price_of_sampling, check.into_gamut, check.adversarial_weight]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genimg import check
-from genimg.divergence import gan_value, js, optimal_discriminator
+from genimg.numerics.divergence import gan_value, js, optimal_discriminator
 
 JUNK = [None, "a string", 3.5, lambda *given: None, lambda *given: "text", lambda *given: 1 / 0, lambda *given: []]
 LOG2 = math.log(2)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from genimg import check, metrics
-from genimg.history import History
+from genimg.gan.history import History
 
 JUNK = [None, "a string", 3.0, lambda *given: None, lambda *given: "text", lambda *given: 1 / 0]
 CHECKS = [

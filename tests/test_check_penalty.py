@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from genimg import check
-from genimg.objectives import CriticLoss, WassersteinGP, gradient_penalty
+from genimg.gan.objectives import CriticLoss, WassersteinGP, gradient_penalty
 
 JUNK = [None, "a string", 3.5, lambda *given: None, lambda *given: "text", lambda *given: 1 / 0, lambda *given: []]
 

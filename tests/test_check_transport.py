@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from genimg import check
-from genimg.divergence import delta, hahn, js, tv_dual
-from genimg.transport import w1_dual
+from genimg.numerics.divergence import delta, hahn, js, tv_dual
+from genimg.numerics.transport import w1_dual
 
 JUNK = [None, "a string", 3.5, lambda *given: None, lambda *given: "text", lambda *given: 1 / 0, lambda *given: []]
 LOG2 = math.log(2)

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.functional import conv2d, leaky_relu, pad
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.networks import chromagan, load_vgg16
+from genimg._base.errors import UsageError
+from genimg.gan.networks import chromagan, load_vgg16
 
 
 def small(size=32, width=8, classes=5, seed=0, **options):

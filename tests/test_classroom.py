@@ -9,10 +9,13 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from genimg import check, classroom, cli, notebooks, records
-from genimg.checks import UsageError
-from genimg.classroom import boundary, exercises, handouts, submissions
-from genimg.classroom.markdown import glued, plain
+from genimg import check, records
+from genimg._base.errors import UsageError
+from genimg.apps import cli
+from genimg.press import notebooks
+from genimg.teach import classroom
+from genimg.teach.classroom import boundary, exercises, handouts, submissions
+from genimg.teach.classroom.markdown import glued, plain
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 TWICE = """```{exercise} Twice
@@ -337,7 +340,7 @@ NASTY = {
     },
     "cheat-module": {
         "twice_answer": "import sys\ngi.check.Verdict = lambda *a: True\ntwice = abs\n"
-        "sys.modules['genimg.check.verdict'].Verdict = gi.check.Verdict",
+        "sys.modules['genimg.teach.check.verdict'].Verdict = gi.check.Verdict",
         "twice_check": "print('Right.')",
     },
     "cheat-verdict": {
@@ -396,7 +399,7 @@ EXPECTED = {  # of the first exercise; and of the second where it is not right
     "chatter": ("right", ""),
     "reporter": ("crashed", ""),
     "cheat-check": ("not yet", "", "missing"),
-    "cheat-module": ("crashed", "KeyError: 'genimg.check.verdict'", "missing"),
+    "cheat-module": ("crashed", "KeyError: 'genimg.teach.check.verdict'", "missing"),
     "cheat-verdict": ("not yet", "", "missing"),
     "cheat-package": ("not yet", "", "missing"),
     "files": ("right", ""),

@@ -18,8 +18,12 @@ from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
 
-from genimg import checks, cli, console, data, devices, experiments, notebooks, ranks, records, zoo
-from genimg.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
+from genimg import data, devices, records, zoo
+from genimg._base import errors, ranks
+from genimg.apps import cli, console
+from genimg.lab import experiments
+from genimg.lab.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
+from genimg.press import notebooks
 
 
 def genimg(*args):
@@ -145,7 +149,7 @@ def test_a_device_that_fails_gives_advice(project, monkeypatch, error, advice):
 
 
 def test_help_imports_neither_torch_nor_rich():
-    code = "import sys\nfrom genimg.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass\n"
+    code = "import sys\nfrom genimg.apps.cli import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass\n"
     code += "print(sorted({'torch', 'rich', 'papermill', 'matplotlib'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--in-place" in shown and shown.endswith("[]\n")
@@ -223,7 +227,7 @@ def test_a_second_run_keeps_the_other_chapters_in_the_manifest(project, tmp_path
 def test_control_c_ends_the_kernel_and_says_one_word(project, tmp_path):
     mark = tmp_path / "kernel"
     project("01_long", f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)")
-    command = [sys.executable, "-c", "from genimg.cli import main; main()", "run"]
+    command = [sys.executable, "-c", "from genimg.apps.cli import main; main()", "run"]
     run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: mark.exists() and mark.read_text())
@@ -317,7 +321,7 @@ class Toy(Experiment):
         for part in range(len(kept), 3):
             progress(self.name, part, 3)
             if self.name == "absent":
-                raise checks.Absent("no pictures of toys; see `genimg data list`")
+                raise errors.Absent("no pictures of toys; see `genimg data list`")
             if self.name == "broken":
                 raise torch.OutOfMemoryError("CUDA out of memory")
             if self.name == "unreadable":
@@ -433,7 +437,7 @@ def test_data_fetch_names_what_it_cannot_get():
 @pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN], ids=["by itself", "with Ctrl-C ignored"])
 def test_serve_gives_the_built_book_to_this_machine_and_ends_quietly(tmp_path, before):
     (tmp_path / "index.html").write_text("<p>the book</p>")
-    program = "from genimg.cli import main; main()"
+    program = "from genimg.apps.cli import main; main()"
     command = [sys.executable, "-u", "-c", program, "serve", "--port", "0", "--no-browser", "--site", str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes, preexec_fn=lambda: signal.signal(signal.SIGINT, before)) as process:

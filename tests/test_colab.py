@@ -17,8 +17,8 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from genimg import address, notebooks, pages
-from genimg.address import Address
+from genimg.press import address, notebooks, pages
+from genimg.press.address import Address
 
 ROOT = Path(__file__).parents[1]
 URL = "https://github.com/someone/a-fork"

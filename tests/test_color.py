@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from skimage import color as oracle
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.color import grey, in_gamut, lab_to_rgb, lightness, rgb_to_lab, scale_ab, scale_l, unscale_ab
+from genimg._base.errors import UsageError
+from genimg.numerics.color import grey, in_gamut, lab_to_rgb, lightness, rgb_to_lab, scale_ab, scale_l, unscale_ab
 
 CORNERS = torch.tensor(list(itertools.product([0.0, 1.0], repeat=3))).T.reshape(1, 3, 1, 8)
 

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.color import grey, in_gamut, lightness, rgb_to_lab, scale_ab, scale_l
-from genimg.colorize import (
+from genimg._base.errors import UsageError
+from genimg.gan.networks import Colours, chromagan
+from genimg.numerics.color import grey, in_gamut, lightness, rgb_to_lab, scale_ab, scale_l
+from genimg.problems.colorize import (
     FAITHFUL,
     IMPROVED,
     ChromaObjective,
@@ -25,7 +26,6 @@ from genimg.colorize import (
     targets,
     taught,
 )
-from genimg.networks import Colours, chromagan
 
 CLASSES = 3
 

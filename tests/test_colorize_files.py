@@ -14,10 +14,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import genimg as gi
-from genimg import cli, zoo
-from genimg.checks import UsageError
-from genimg.color import rgb_to_lab
-from genimg.colorize import clips, colorize, files, flicker, merge, photographs, steady, strips
+from genimg import zoo
+from genimg._base.errors import UsageError
+from genimg.apps import cli
+from genimg.numerics.color import rgb_to_lab
+from genimg.problems.colorize import clips, colorize, files, flicker, merge, photographs, steady, strips
 
 ARGUMENTS = {"size": 32, "width": 4, "classes": 3, "upsample": "bilinear", "normalise": True}
 

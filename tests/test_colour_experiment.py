@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from genimg import colorize, networks, zoo
-from genimg.checks import UsageError
-from genimg.color import in_gamut, scale_ab
-from genimg.experiments import EXPERIMENTS, chromagan, colour_peers
-from genimg.records import load_claims
-from genimg.seeding import rng
+from genimg._base.errors import UsageError
+from genimg._base.records import load_claims
+from genimg._base.seeding import rng
+from genimg.lab.experiments import EXPERIMENTS, chromagan, colour_peers
+from genimg.numerics.color import in_gamut, scale_ab
 
 CPU = torch.device("cpu")
 BOOK = Path(__file__).parent.parent / "book"

@@ -6,8 +6,8 @@ import torch
 
 import genimg as gi
 from genimg import colorize
-from genimg.checks import UsageError
-from genimg.networks import EfficientNetLite0, LiteGenerator, chromagan, load_efficientnet, load_trunk
+from genimg._base.errors import UsageError
+from genimg.gan.networks import EfficientNetLite0, LiteGenerator, chromagan, load_efficientnet, load_trunk
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import torch
 from javascript import address, printed
 
 import genimg as gi
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data.catalogue import SCENES
-from genimg.live import GRAPHS
-from genimg.live.colours import Colouring as LivePage
-from genimg.networks import chromagan
+from genimg.gan.networks import chromagan
 from genimg.widgets import Colouring
 from genimg.widgets.colouring import _text
+from genimg.widgets.live import GRAPHS
+from genimg.widgets.live.colours import Colouring as LivePage
 from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 

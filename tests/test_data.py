@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genimg import data
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data import cache, catalogue, download, embedded, layouts, raw
 
 

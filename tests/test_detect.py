@@ -16,8 +16,9 @@ from PIL import Image
 from torch import nn
 
 import genimg as gi
-from genimg import anomaly, cli, data
-from genimg.checks import UsageError
+from genimg import anomaly, data
+from genimg._base.errors import UsageError
+from genimg.apps import cli
 from genimg.data import raw
 
 ARGUMENTS = {"size": 16, "channels": 1, "width": 8, "latent": 4}
@@ -302,7 +303,7 @@ def test_a_live_bar_does_not_swallow_the_table(folder, model, tmp_path):
         "child, terminal = pty.openpty()\n"
         "os.dup2(terminal, 2)\n"
         "sys.stderr = open(2, 'w', closefd=False)\n"
-        "from genimg.cli import main\n"
+        "from genimg.apps.cli import main\n"
         f"main(['detect', {str(model)!r}, {str(folder / 'grey.png')!r}, '--device', 'cpu'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=120, check=True)
@@ -310,7 +311,9 @@ def test_a_live_bar_does_not_swallow_the_table(folder, model, tmp_path):
 
 
 def test_detect_needs_no_pictures_or_widgets_packages(folder, model):
-    code = f"import sys, json\nfrom genimg.cli import main\ntry: main(['detect', {str(model)!r}, {str(folder)!r}])\n"
+    code = (
+        f"import sys, json\nfrom genimg.apps.cli import main\ntry: main(['detect', {str(model)!r}, {str(folder)!r}])\n"
+    )
     code += "except SystemExit: pass\n"
     code += "print(json.dumps(sorted({'matplotlib', 'sklearn', 'scipy', 'torchvision'} & set(sys.modules))))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

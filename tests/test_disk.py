@@ -12,17 +12,24 @@ import pytest
 import torch
 from PIL import Image
 
-from genimg import disk, pages, ranks, weights, zoo
-from genimg.checks import UsageError
-from genimg.experiments import EXPERIMENTS, digits
+from genimg import zoo
+from genimg._base import disk, ranks, weights
+from genimg._base.errors import UsageError
+from genimg.lab.experiments import EXPERIMENTS, digits
+from genimg.press import pages
 
 
 @pytest.fixture(scope="module")
 def warm():
     """Starts processes from one that has imported everything, in milliseconds each."""
     context = multiprocessing.get_context("forkserver")
-    ours = ["genimg.training", "genimg.zoo", "genimg.data"]
-    ours += ["genimg.pages", "genimg.classroom.grading", "genimg.colorize.photographs", "genimg.data.packing"]
+    ours = ["genimg.gan.training", "genimg.zoo", "genimg.data"]
+    ours += [
+        "genimg.press.pages",
+        "genimg.teach.classroom.grading",
+        "genimg.problems.colorize.photographs",
+        "genimg.data.packing",
+    ]
     context.set_forkserver_preload([*ours, "torch._dynamo", "safetensors.torch"])  # the last two: imported late
     return context
 

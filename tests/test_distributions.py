@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.distributions import GaussianMixture, Mirrored, Pictures, Uniform, grid25, pictures, ring
+from genimg._base.errors import UsageError
+from genimg.gan.distributions import GaussianMixture, Mirrored, Pictures, Uniform, grid25, pictures, ring
 
 
 def test_gaussian_has_its_moments_and_density():

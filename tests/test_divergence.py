@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genimg.checks import UsageError
-from genimg.divergence import delta, gan_value, hahn, js, kl, optimal_discriminator, tv_dual
+from genimg._base.errors import UsageError
+from genimg.numerics.divergence import delta, gan_value, hahn, js, kl, optimal_discriminator, tv_dual
 
 LOG2 = math.log(2)
 

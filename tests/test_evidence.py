@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from genimg import anomaly, networks
-from genimg.anomaly import Detector, Evidence, FeatureLaw, critic_features, surprise
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.problems.anomaly import Detector, Evidence, FeatureLaw, critic_features, surprise
 
 ARGUMENTS = {"size": 16, "channels": 1, "width": 8}
 

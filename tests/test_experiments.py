@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, networks, objectives, ranks, seeding, weights, zoo
-from genimg.checks import UsageError
-from genimg.experiments import (
+from genimg import anomaly, networks, objectives, seeding, zoo
+from genimg._base import ranks, weights
+from genimg._base.errors import UsageError
+from genimg._base.records import load_claims
+from genimg.lab.experiments import (
     EXPERIMENTS,
     OutOfTime,
     digits,
@@ -27,8 +29,7 @@ from genimg.experiments import (
     out_of_distribution,
     peers,
 )
-from genimg.inpaint import masks
-from genimg.records import load_claims
+from genimg.problems.inpaint import masks
 
 CPU = torch.device("cpu")
 BOOK = Path(__file__).parent.parent / "book"

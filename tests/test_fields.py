@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genimg.checks import UsageError
-from genimg.fields import div, grad
+from genimg._base.errors import UsageError
+from genimg.numerics.fields import div, grad
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
 

@@ -1,4 +1,4 @@
-"""The mathematics of gan_lab.js against PyTorch, genimg.objectives and genimg.transport; its presets, trained."""
+"""The mathematics of gan_lab.js against PyTorch, gi.objectives and gi.transport; its presets, trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import genimg as gi
 from genimg import divergence, transport
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.widgets import GanLab
 from genimg.widgets.gan_lab import LAWS, OBJECTIVES, PRESETS
 from genimg.widgets.page import module
@@ -72,7 +72,7 @@ def flat(net: nn.Module, loss: Tensor) -> Tensor:
 
 
 def critic_loss(kind: str, D: nn.Module, points: dict[str, Tensor]) -> Tensor:
-    """The loss in float64, written anew; `genimg.objectives` computes in float32."""
+    """The loss in float64, written anew; `genimg.gan.objectives` computes in float32."""
     real, fake, lam = points["real"], points["fake"], STRENGTH[kind]
     on_real, on_fake = D(real), D(fake)
     if kind in ("saturating", "vanilla", "r1"):

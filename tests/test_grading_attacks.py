@@ -15,9 +15,11 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from genimg import classroom, cli, notebooks
-from genimg.checks import UsageError
-from genimg.classroom import boundary, grading, submissions, wire
+from genimg._base.errors import UsageError
+from genimg.apps import cli
+from genimg.press import notebooks
+from genimg.teach import classroom
+from genimg.teach.classroom import boundary, grading, submissions, wire
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 WALL = pytest.mark.skipif(bool(boundary.missing()), reason=boundary.missing() or "there is one")
@@ -93,7 +95,7 @@ HARM = {
     "def moments(d): return 0, 0",
     "memory": "held = []\nwhile True: held.append(bytearray(50_000_000))",
     "ends": "import os\nos._exit(3)",
-    "checks": "import genimg.check.pushforward as p\np.compare = p.numbers = None\ndef moments(d): return 1, 1",
+    "checks": "import genimg.teach.check.pushforward as p\np.compare = p.numbers = None\ndef moments(d): return 1, 1",
     "solution": "import json\nfrom pathlib import Path\nfor f in [*Path('/').glob('*/*/book/09_small.ipynb'), "
     "*Path('..').rglob('09_small.ipynb')]:\n    for c in json.loads(f.read_text())['cells']:\n"
     "        if c['id'] == 'shell-answer': exec(''.join(c['source']))",
@@ -131,7 +133,7 @@ LOOKS = {
     "home": "import os\nassert not os.path.exists('/root/.bashrc') and os.path.expanduser('~') == os.getcwd()",
     "checkout": "import genimg, os\nroot = os.path.dirname(os.path.dirname(genimg.__file__))\n"
     "assert set(os.listdir(root)) <= {'genimg', '.venv'}, os.listdir(root)",
-    "checks": "import genimg, os\nassert os.listdir(os.path.dirname(genimg.__file__) + '/check') == []",
+    "checks": "import genimg, os\nassert os.listdir(os.path.dirname(genimg.__file__) + '/teach/check') == []",
     "write": "import genimg\ntry: open(genimg.__file__, 'a')\nexcept OSError: pass\nelse: assert 0, 'package'\n"
     "try: open('/usr/x', 'w')\nexcept OSError: pass\nelse: assert 0, 'system'\ntry: open('/x', 'w')\n"
     "except OSError: pass\nelse: assert 0, 'top'",
@@ -149,7 +151,7 @@ LOOKS = {
     "assert libc.setns(0, 0) != 0",
     "others": "import gc\nseen = [o for o in gc.get_objects() if isinstance(o, str) and 'classmate secret' in o]\n"
     "assert len(seen) < 1, seen",
-    "judge": "import sys\nbad = [m for m in sys.modules if m.startswith('genimg.check.') or 'judging' in m or 'grading' in m]\n"
+    "judge": "import sys\nbad = [m for m in sys.modules if m.startswith('genimg.teach.check.') or 'judging' in m or 'grading' in m]\n"
     "assert not bad, bad",
 }
 
@@ -188,7 +190,7 @@ def test_without_a_wall_grading_says_so_and_asks_for_trust(root, tmp_path, monke
 @pytest.mark.parametrize("signal", ["SIGKILL", "SIGSTOP"])
 def test_a_dead_or_silent_station_costs_the_submission_at_work(root, tmp_path, monkeypatch, signal):
     monkeypatch.setattr(boundary, "missing", lambda: "no wall in this test")
-    monkeypatch.setattr("genimg.classroom.posts.PATIENCE", 3.0)
+    monkeypatch.setattr("genimg.teach.classroom.posts.PATIENCE", 3.0)
     kill = f"import os, signal\nguard = os.getppid()\nstation = int(open(f'/proc/{{guard}}/stat').read().rsplit(')')[-1].split()[1])\nos.kill(station, signal.{signal})\n"
     for name in ("ann", "bob"):
         harm = {"shell": f"{kill}{EXERCISES['shell']}"} if name == "ann" else {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import genimg as gi
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 
 class Constant(nn.Module):
@@ -127,7 +127,7 @@ def test_save_and_load_give_the_same_history(tmp_path):
 
 
 def test_a_file_that_is_no_history_is_refused(tmp_path):
-    from genimg.weights import write_tensors
+    from genimg._base.weights import write_tensors
 
     path = write_tensors(tmp_path / "x.safetensors", {"a": torch.ones(1)}, {"kind": "something else"})
     with pytest.raises(UsageError, match="not a history"):

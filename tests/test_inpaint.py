@@ -14,8 +14,8 @@ from torch.nn.functional import softplus
 import genimg as gi
 from genimg import inpaint as ip
 from genimg import poisson
-from genimg.checks import UsageError
-from genimg.inpaint import masks
+from genimg._base.errors import UsageError
+from genimg.problems.inpaint import masks
 
 SIZE, LATENT = 16, 4
 

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 import genimg as gi
-from genimg import cli, data, inpaint, zoo
-from genimg.checks import UsageError
-from genimg.inpaint import files, masks
+from genimg import data, inpaint, zoo
+from genimg._base.errors import UsageError
+from genimg.apps import cli
+from genimg.problems.inpaint import files, masks
 
 ARGUMENTS = {"size": 16, "channels": 1, "width": 8, "latent": 4}
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.spatial import geometric_slerp
 
-from genimg.checks import UsageError
-from genimg.interpolation import linear, spherical
+from genimg._base.errors import UsageError
+from genimg.numerics.interpolation import linear, spherical
 
 
 def latents(*shape):

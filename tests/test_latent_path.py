@@ -9,8 +9,8 @@ import torch
 from javascript import evaluated
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.interpolation import linear, spherical
+from genimg._base.errors import UsageError
+from genimg.numerics.interpolation import linear, spherical
 from genimg.widgets import LatentPath
 from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of

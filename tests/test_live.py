@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from genimg import pages
-from genimg.checks import UsageError
-from genimg.live import GRAPHS, Graph, onnx_bytes, site, vendor
+from genimg._base.errors import UsageError
+from genimg.press import pages
+from genimg.widgets.live import GRAPHS, Graph, onnx_bytes, site, vendor
 from genimg.widgets.page import module
 
 ROOT = Path(__file__).parents[1]

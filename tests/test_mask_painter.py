@@ -12,8 +12,8 @@ import pytest
 import torch
 from javascript import evaluated
 
-from genimg.checks import UsageError
-from genimg.poisson import edit
+from genimg._base.errors import UsageError
+from genimg.numerics.poisson import edit
 from genimg.widgets import MaskPainter
 from genimg.widgets.page import module
 from genimg.widgets.wire import bits_of, cell_of, mask_of, png_url
@@ -377,7 +377,7 @@ class TestPhotograph:
 
     @pytest.mark.parametrize("how", ["Poisson", "overlay", "raw"])
     def test_it_comes_back_as_the_package_puts_it_back(self, node, how):
-        """With the same bilinear enlargement, and `genimg.poisson` at the photograph's size."""
+        """With the same bilinear enlargement, and `genimg.numerics.poisson` at the photograph's size."""
         rng = np.random.default_rng(0)
         photo = rng.integers(0, 256, (50, 41, 4), dtype=np.uint8)
         small = rng.integers(90, 150, (8, 8, 4), dtype=np.uint8)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genimg.checks import UsageError
-from genimg.metrics import (
+from genimg._base.errors import UsageError
+from genimg.numerics.metrics import (
     auprc,
     auroc,
     chance,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from genimg.checks import UsageError
-from genimg.colorize.answers import Answer, read_answers, write_answers
-from genimg.colorize.naturalness import naturalness, newcombe, observers_needed, wilson
-from genimg.seeding import rng
+from genimg._base.errors import UsageError
+from genimg._base.seeding import rng
+from genimg.problems.colorize.answers import Answer, read_answers, write_answers
+from genimg.problems.colorize.naturalness import naturalness, newcombe, observers_needed, wilson
 
 HEADER = "image,method,natural,seconds,observer\n"
 ROWS = [

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import genimg as gi
-from genimg.anomaly import neighbour_contrast, neighbour_distance
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.problems.anomaly import neighbour_contrast, neighbour_distance
 
 
 def cloud(n, seed, shift=0.0):

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.networks import dcgan, mlp, resnet
+from genimg._base.errors import UsageError
+from genimg.gan.networks import dcgan, mlp, resnet
 
 
 @pytest.mark.parametrize("family", [dcgan, resnet])

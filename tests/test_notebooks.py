@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import execution, notebooks
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.press import execution, notebooks
 
 
 def execute(path, out, **values):

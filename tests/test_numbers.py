@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from genimg import notebooks, records
+from genimg import records
+from genimg.press import notebooks
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = notebooks.chapters(ROOT)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.objectives import gradient_penalty
+from genimg._base.errors import UsageError
+from genimg.gan.objectives import gradient_penalty
 
 
 def linear(w):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genimg import execution, notebooks
+from genimg.press import execution, notebooks
 
 GUARD = Path(__file__).parent / "offline"
 ROOT = Path(__file__).parents[1]

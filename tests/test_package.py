@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genimg import address, notebooks
+from genimg.press import address, notebooks
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -91,7 +91,9 @@ def test_a_chapter_starts_with_bootstrap_and_parameters(path):
     assert first.source == address.setup_cell(None) and notebooks.tags(first) == ["remove-cell"]
     assert second is notebooks.parameters_cell(nb) and set(notebooks.tags(second)) == {"parameters", "hide-input"}
     assert notebooks.parameters(second.source) == {"profile": "quick", "seed": 0, "device": "auto"}
-    assert "genimg.seeding.deterministic(seed)" in third.source or "gi.seeding.deterministic(seed)" in third.source
+    assert (
+        "genimg._base.seeding.deterministic(seed)" in third.source or "gi.seeding.deterministic(seed)" in third.source
+    )
 
 
 @every_chapter

@@ -5,9 +5,9 @@ import zipfile
 import nbformat
 import pytest
 
-from genimg import address, notebooks, pages
-from genimg.address import Address
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.press import address, notebooks, pages
+from genimg.press.address import Address
 
 CONFIG = """
 title: A book

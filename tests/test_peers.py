@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from genimg import anomaly, seeding
-from genimg.checks import UsageError
-from genimg.experiments import history_ad, peers
+from genimg._base.errors import UsageError
+from genimg.lab.experiments import history_ad, peers
 
 SMALL = dataclasses.replace(peers.BUDGETS["quick"], rows=400, neighbours=400, epochs=20, steps=60, search=20)
 

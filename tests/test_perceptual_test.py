@@ -10,9 +10,9 @@ import torch
 import traitlets
 from javascript import evaluated
 
-from genimg.checks import UsageError
-from genimg.colorize.answers import read_answers
-from genimg.colorize.naturalness import naturalness
+from genimg._base.errors import UsageError
+from genimg.problems.colorize.answers import read_answers
+from genimg.problems.colorize.naturalness import naturalness
 from genimg.widgets import PerceptualTest
 from genimg.widgets.page import module
 from genimg.widgets.perceptual_test import QUESTION

@@ -12,11 +12,12 @@ from scipy.sparse import linalg
 from skimage.data import astronaut, coins
 
 import genimg as gi
-from genimg import cli, zoo
-from genimg.checks import UsageError
-from genimg.inpaint import faces, masks
-from genimg.inpaint.faces import Square
-from genimg.inpaint.photographs import read_square
+from genimg import zoo
+from genimg._base.errors import UsageError
+from genimg.apps import cli
+from genimg.problems.inpaint import faces, masks
+from genimg.problems.inpaint.faces import Square
+from genimg.problems.inpaint.photographs import read_square
 
 EYES = (224, 116)  # x, y of the middle of the astronaut's face
 ARGUMENTS = {"size": 16, "channels": 3, "width": 8, "latent": 4}

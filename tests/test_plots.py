@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from genimg import plots
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 
 @pytest.fixture(autouse=True)

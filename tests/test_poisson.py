@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genimg import poisson
-from genimg.checks import UsageError
-from genimg.fields import div, grad
+from genimg._base.errors import UsageError
+from genimg.numerics.fields import div, grad
 
 
 def pictures(n, c, h, w, seed=0, dtype=torch.float64):

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from bs4 import BeautifulSoup
 
-from genimg import printing
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
+from genimg.press import printing
 
 PAGE = """<html data-theme="dark"><head><title>{name}</title><link rel="stylesheet" href="../_static/a.css">
 <script src="../_static/mathjax/tex-chtml.js"></script><script src="../_static/search.js"></script>

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 from test_records import example
 
-from genimg import notebooks, provenance, records, zoo
-from genimg.checks import UsageError
+from genimg import records, zoo
+from genimg._base.errors import UsageError
+from genimg.press import notebooks, provenance
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = notebooks.chapters(ROOT)
@@ -22,7 +23,9 @@ VALUES = {"profile": "quick", "seed": 0}
 def test_every_figure_has_a_decision(path):
     nb = notebooks.read(path)
     undecided = [cell.id for cell in nb.cells if provenance.shows(cell) and provenance.of(cell) is None]
-    assert undecided == [], 'say "genimg": {"provenance": …} in the metadata of these cells: see genimg.provenance'
+    assert undecided == [], (
+        'say "genimg": {"provenance": …} in the metadata of these cells: see genimg.press.provenance'
+    )
 
 
 def test_what_figures_name_exists():

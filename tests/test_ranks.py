@@ -11,8 +11,9 @@ import jobs
 import pytest
 import torch
 
-from genimg import history, ranks, weights
-from genimg.checks import UsageError
+from genimg import history
+from genimg._base import ranks, weights
+from genimg._base.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
 

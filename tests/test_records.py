@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genimg import records
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_records import example
 
-from genimg import records, reruns
-from genimg.checks import UsageError
-from genimg.experiments import theory
+from genimg import records
+from genimg._base.errors import UsageError
+from genimg.lab import reruns
+from genimg.lab.experiments import theory
 
 BOOK = Path(__file__).parents[1] / "book"
 STATED = reruns.load_tolerances(BOOK / "tolerances.json")

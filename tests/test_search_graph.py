@@ -12,10 +12,10 @@ from javascript import evaluated
 from torch import nn
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.inpaint import OURS, Loss, best_starts, blend, search_steps
-from genimg.live.pullback import pullback, traced
-from genimg.live.search import Search, Starts
+from genimg._base.errors import UsageError
+from genimg.problems.inpaint import OURS, Loss, best_starts, blend, search_steps
+from genimg.widgets.live.pullback import pullback, traced
+from genimg.widgets.live.search import Search, Starts
 
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
 seeds = st.integers(0, 2**31)
@@ -72,7 +72,7 @@ def drawn_mask(rng, size):
 
 
 def by_autograd(G, D, z, mask, y, **weights):
-    """(loss, slope) by `genimg.inpaint` and autograd; n latents, one image."""
+    """(loss, slope) by `genimg.problems.inpaint` and autograd; n latents, one image."""
     z = z.clone().requires_grad_()
     values = Loss(D, y, mask, **weights)(G(z), torch.zeros(len(z), dtype=torch.int64))
     return values.detach(), torch.autograd.grad(values.sum(), z)[0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genimg import devices, seeding
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 
 def test_children_of_a_seed_are_fixed_numbers():

@@ -12,7 +12,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 from PIL import Image
 
-from genimg import slimming
+from genimg.press import slimming
 
 
 def png(pixels):

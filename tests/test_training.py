@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import genimg as gi
-from genimg.checks import UsageError
-from genimg.training import Diverged
+from genimg._base.errors import UsageError
+from genimg.gan.training import Diverged
 
 
 def game(seed=0):

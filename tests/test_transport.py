@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genimg.checks import UsageError
-from genimg.divergence import delta
-from genimg.transport import (
+from genimg._base.errors import UsageError
+from genimg.numerics.divergence import delta
+from genimg.numerics.transport import (
     c_transform,
     distances,
     sinkhorn,

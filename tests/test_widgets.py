@@ -19,7 +19,7 @@ from PIL import Image
 
 import genimg
 from genimg import divergence, transport
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.widgets import FrameSlider, TwoLaws
 from genimg.widgets.page import module, page_html
 
@@ -98,7 +98,7 @@ class TestMathematics:
         f, x, y = (tensor(computed[name][key]) for key in ("f", "x", "y"))
         assert float((f.diff().abs() / 0.05).max()) <= 1 + 1e-9
         assert float(f @ x - f @ y) == pytest.approx(computed[name]["values"]["w1"]["value"], abs=1e-7)
-        assert float(f @ x + f @ y) == pytest.approx(0, abs=1e-9)  # the constant genimg.transport chooses, too
+        assert float(f @ x + f @ y) == pytest.approx(0, abs=1e-9)  # the constant genimg.numerics.transport chooses, too
 
     def test_the_hahn_critic_attains_twice_delta(self, computed: dict[str, Any], name: str) -> None:
         D, p, q = (tensor(computed[name][key]) for key in ("D", "p", "q"))

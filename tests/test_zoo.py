@@ -7,7 +7,7 @@ import torch
 
 import genimg as gi
 from genimg import zoo
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 
 @pytest.fixture

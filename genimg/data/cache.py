@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 Bytes = npt.NDArray[np.uint8]
 Allocate = Callable[[tuple[int, ...]], Bytes]

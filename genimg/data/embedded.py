@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data import cache
 from genimg.data.cache import Bytes
 from genimg.data.catalogue import DIGITS

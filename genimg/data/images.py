@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from genimg.checks import UsageError, choice
+from genimg._base.errors import UsageError, choice
 
 
 @dataclass(frozen=True, eq=False, repr=False)

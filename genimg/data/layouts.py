@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data import cache
 from genimg.data.cache import Bytes
 from genimg.data.catalogue import CIFAR10, DIGITS, FASHION, IMAGENETTE

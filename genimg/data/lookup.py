@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from genimg.checks import Absent, UsageError, at_least, choice
+from genimg._base.errors import Absent, UsageError, at_least, choice
 from genimg.data import cache, embedded, layouts
 from genimg.data.catalogue import ENTRIES, Entry, canonical
 from genimg.data.download import Unreachable, download

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from genimg import disk
-from genimg.checks import UsageError, at_least
+from genimg._base import disk
+from genimg._base.errors import UsageError, at_least
 from genimg.data import cache, lookup
 from genimg.data.catalogue import ENTRIES, canonical
 from genimg.data.packs import UNLABELLED, Collection, Labels, open_folder, spelled

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data.raw import Pictures
 
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.data import cache
 from genimg.data.cache import Allocate, Bytes
 from genimg.data.pictures import BROKEN as BROKEN

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genimg.checks import UsageError, at_least
+from genimg._base.errors import UsageError, at_least
 from genimg.data.packs import ENDINGS, OTHER_ENDINGS
 from genimg.data.pictures import open_file, sort
 from genimg.data.raw import WHITE, fit, planes

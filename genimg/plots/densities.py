@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import DASHES, FULL, GREEN, Colours, array, axes, key, palette, pretty, readable
 
 

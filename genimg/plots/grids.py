@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 from torch import Tensor
 
-from genimg.checks import UsageError, at_least, positive
+from genimg._base.errors import UsageError, at_least, positive
 from genimg.plots.look import FULL, INK
 
 _DENSITY = 200

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
-from genimg.checks import UsageError, positive
+from genimg._base.errors import UsageError, positive
 
 BLUE = "#0072B2"
 """P_real, the first law."""

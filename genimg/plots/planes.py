@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from torch import Tensor
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import BLUE, GREEN, GREY, HALF, ORANGE, Colours, array, axes, key, palette, pretty, readable
 
 Limits = tuple[float, float, float, float]

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 from genimg.plots.look import FULL, INK
 
 GAP = 0.05

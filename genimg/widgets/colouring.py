@@ -1,7 +1,7 @@
 """Colours for the reader's own grey picture, with a slider between grey and coloured.
 
 The page does all but the network: it splits a picture into light and colour, reduces the light to what the network
-takes, enlarges its answer and joins both, with the numbers of `genimg.color` and `genimg.colorize`. The network
+takes, enlarges its answer and joins both, with the numbers of `gi.color` and `gi.colorize`. The network
 answers from the kernel, or in a built page from a live model.
 
 Book: 06_chromagan.
@@ -21,11 +21,11 @@ import traitlets
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from genimg.checks import UsageError, choice
-from genimg.color import grey, lightness, scale_l, unscale_ab
-from genimg.colorize import guided, merge, shrink
-from genimg.networks import ChromaGenerator
+from genimg._base.errors import UsageError, choice
+from genimg.gan.networks import ChromaGenerator
+from genimg.numerics.color import grey, lightness, scale_l, unscale_ab
 from genimg.plots import pixels
+from genimg.problems.colorize import guided, merge, shrink
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import jpeg_url, light
 
@@ -54,7 +54,7 @@ class Colouring(anywidget.AnyWidget):
         G: from `networks.chromagan`, with two outputs.
         pictures: by name: sRGB (3, h, w), or grey (1, h, w), float in [0, 1], of any sizes; the first is shown at once.
         classes: the words of G's class branch, if it has one.
-        live: the network of a built page, a key of `genimg.live.GRAPHS`, which must be G: "colours", for the shipped
+        live: the network of a built page, a key of `widgets.live.GRAPHS`, which must be G: "colours", for the shipped
             `colours`. Without it only a kernel colours other pictures than the first.
 
     Raises:
@@ -64,7 +64,7 @@ class Colouring(anywidget.AnyWidget):
     Book: 06_chromagan.
 
     Example:
-        >>> from genimg.networks import chromagan
+        >>> from genimg.gan.networks import chromagan
         >>> G, _ = chromagan(size=32, width=2, classes=0, seed=0)
         >>> Colouring(G, {"a ramp": torch.linspace(0, 1, 40 * 50).view(1, 40, 50)})
         Colouring(1 picture, 32 by 32 pixels of chroma)
@@ -169,7 +169,7 @@ class Colouring(anywidget.AnyWidget):
 @torch.no_grad()
 def _same_network(live: str, L: Tensor, said: Answer) -> None:
     """Nothing, if the graph of that name gives this answer: else a page would colour with two networks."""
-    from genimg.live import GRAPHS
+    from genimg.widgets.live import GRAPHS
 
     graph = GRAPHS[choice(live, "live", GRAPHS)]()
     if set(graph.inputs) == {"L"} and graph.inputs["L"].shape == L.shape:

@@ -14,7 +14,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg.checks import UsageError, at_least
+from genimg._base.errors import UsageError, at_least
 from genimg.plots import pixels
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url

@@ -1,7 +1,7 @@
 """A GAN that trains in the page: two small perceptrons, a law in the plane, and every switch of the game.
 
 Everything is computed in the page, by the functions at the top of `gan_lab.js`; the tests hold its gradients to
-PyTorch, its objectives to `genimg.objectives` and its W1 to `genimg.transport`.
+PyTorch, its objectives to `genimg.gan.objectives` and its W1 to `genimg.numerics.transport`.
 
 Book: 02_gan_theory, 04_wgan.
 """
@@ -15,10 +15,10 @@ import anywidget
 import torch
 import traitlets
 
-from genimg import distributions
-from genimg.checks import UsageError, choice, positive
+from genimg._base.errors import UsageError, choice, positive
+from genimg._base.seeding import rng
+from genimg.gan import distributions
 from genimg.plots import BLUE, ORANGE
-from genimg.seeding import rng
 from genimg.widgets.page import module, page_html
 
 _MODULE = module("gan_lab")

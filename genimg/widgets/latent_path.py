@@ -16,8 +16,8 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg import interpolation
-from genimg.checks import UsageError, at_least, choice
+from genimg._base.errors import UsageError, at_least, choice
+from genimg.numerics import interpolation
 from genimg.plots import pixels
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
@@ -105,7 +105,7 @@ class LatentPath(anywidget.AnyWidget):
         Args:
             critic: images (n, c, h, w) -> (n,): the score to draw.
             steps: pictures per way, both ends among them.
-            live: a walk of `genimg.live.GRAPHS`, "digits" or "faces", whose networks are G and `critic`; built pages
+            live: a walk of `widgets.live.GRAPHS`, "digits" or "faces", whose networks are G and `critic`; built pages
                 let readers run it.
             kwargs: as for the class; `score` names what the critic measures.
 
@@ -166,7 +166,7 @@ class LatentPath(anywidget.AnyWidget):
 
 def _same_networks(live: str, z: Tensor, picture: Tensor, score: Tensor | None) -> None:
     """Nothing, if the walk of that name gives this picture and score at z: else a page would show two generators."""
-    from genimg.live import GRAPHS
+    from genimg.widgets.live import GRAPHS
 
     graph = GRAPHS[choice(live, "live", GRAPHS)]()
     if z.shape == graph.inputs["z"].shape[1:] and set(graph.outputs) == {"x", "score"}:

@@ -2,8 +2,8 @@
 
 The search is a function of the notebook; the widget knows nothing of generators. Page and kernel talk through traits
 alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page
-does so itself, by the networks of `genimg.live` and the functions in `latent_search.js`; the tests hold these to
-`genimg.inpaint` and `genimg.poisson`.
+does so itself, by the networks of `widgets.live` and the functions in `latent_search.js`; the tests hold these to
+`genimg.problems.inpaint` and `genimg.numerics.poisson`.
 
 Book: 07_inpainting.
 """
@@ -21,10 +21,10 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg import checks
-from genimg.checks import UsageError, choice
-from genimg.live import GRAPHS
+from genimg._base import errors
+from genimg._base.errors import UsageError, choice
 from genimg.plots import pixels
+from genimg.widgets.live import GRAPHS
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, cell_of, light, mask_of, png_url
 
@@ -67,7 +67,7 @@ class MaskPainter(anywidget.AnyWidget):
         names: one per image.
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
-        live: the graph of `genimg.live` by which a built page searches on its own, such as "search", for images of its
+        live: the graph of `widgets.live` by which a built page searches on its own, such as "search", for images of its
             size; a second graph of that name and "-starts" says from where. None leaves the fixed picture.
 
     Raises:
@@ -127,7 +127,7 @@ class MaskPainter(anywidget.AnyWidget):
         live: str | None = None,
         **kwargs: Any,
     ) -> None:
-        cells = pixels(checks.images(images))
+        cells = pixels(errors.images(images))
         n, height, width = cells.shape[:3]
         if not label.strip():
             raise UsageError("label must say what the images show; it is read to those who do not see them")

@@ -4,7 +4,7 @@ The page part holds the same ES module that Jupyter runs. A script of a few line
 also works for a page opened from disk), hands it a model with `get`, `set`, `on`, `off` and `save_changes`, and removes
 the picture once the widget stands. Nothing is loaded from anywhere, and nothing depends on the time or the machine;
 only on a built page, whose Sphinx says where its site begins, `model.live` is the address of the folder of trained
-networks (`genimg.live`), for a widget that the reader asks to run one.
+networks (`genimg.widgets.live`), for a widget that the reader asks to run one.
 
 Book: 03_wasserstein_tv, 04_wgan.
 """
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 # A page may show one widget twice: each copy takes the first root of its name that no other copy has taken.
 _HOST = """

@@ -23,10 +23,10 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg.checks import UsageError
-from genimg.colorize.answers import Answer, write_answers
+from genimg._base.errors import UsageError
+from genimg._base.seeding import child, rng
 from genimg.plots import pixels
-from genimg.seeding import child, rng
+from genimg.problems.colorize.answers import Answer, write_answers
 from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import film, light, png_url
 
@@ -45,7 +45,7 @@ class PerceptualTest(anywidget.AnyWidget):
     """Pictures of several methods in one shuffled row, each to be judged natural or not; at the end the shares.
 
     In a notebook `answers` holds what has been said so far, `save` writes it as a file that can be merged with those
-    of others (`genimg.colorize.answers.read_answers`), and `observer` is the name that was typed in. In a page without
+    of others (`gi.colorize.answers.read_answers`), and `observer` is the name that was typed in. In a page without
     kernel the same is done by the browser: results with intervals, and the file to download.
 
     Give each observer a seed: then no method always comes last, when all are tired.

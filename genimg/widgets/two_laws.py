@@ -1,7 +1,7 @@
 """Two laws on a line, to be moved: every distance between them, the coupling and the dual variables follow.
 
 Everything is computed in the page, by the functions at the top of `two_laws.js`; the tests hold them to
-`genimg.divergence` and `genimg.transport`.
+`genimg.numerics.divergence` and `genimg.numerics.transport`.
 
 Book: 03_wasserstein_tv.
 """
@@ -16,8 +16,8 @@ import torch
 import traitlets
 from torch import Tensor
 
-from genimg import divergence, transport
-from genimg.checks import UsageError, choice
+from genimg._base.errors import UsageError, choice
+from genimg.numerics import divergence, transport
 from genimg.plots import BLUE, GREEN, ORANGE
 from genimg.widgets.page import module, page_html
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from genimg.checks import UsageError
+from genimg._base.errors import UsageError
 
 LIMIT = 1_500_000
 """Bytes of PNG: a page with everything on it should stay below 2 MB."""

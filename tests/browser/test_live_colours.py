@@ -9,8 +9,8 @@ from PIL import Image
 from skimage.data import astronaut, camera, coffee
 
 import genimg as gi
-from genimg.live import site
 from genimg.widgets import Colouring
+from genimg.widgets.live import site
 from genimg.widgets.page import module
 from genimg.widgets.wire import cell_of
 

@@ -13,10 +13,10 @@ from PIL import Image
 from skimage.data import astronaut
 
 import genimg as gi
-from genimg.inpaint import OURS, Loss, blend, masks, search_steps
-from genimg.live import search, site, starts
 from genimg.plots import pixels
+from genimg.problems.inpaint import OURS, Loss, blend, masks, search_steps
 from genimg.widgets import MaskPainter
+from genimg.widgets.live import search, site, starts
 from genimg.widgets.wire import cell_of
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import genimg as gi
-from genimg.live import GRAPHS, site
 from genimg.widgets import LatentPath
+from genimg.widgets.live import GRAPHS, site
 from genimg.widgets.page import module, page_html
 
 ROOT = Path(__file__).parents[2]

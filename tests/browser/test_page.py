@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 import genimg as gi
-from genimg.colorize.answers import read_answers
+from genimg.problems.colorize.answers import read_answers
 from genimg.widgets import LatentPath, MaskPainter, PerceptualTest
 from genimg.widgets.page import module, page_html
 

@@ -1,6 +1,6 @@
 """Chromium prints a book: every page of it, with the pages' own numbers."""
 
-from genimg import printing
+from genimg.press import printing
 
 
 def test_two_pages_become_one_pdf(browser, tmp_path):  # `browser` says what to do where there is no Chromium

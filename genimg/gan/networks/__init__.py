@@ -1,0 +1,42 @@
+"""Architectures, apart from data and objectives, one module per family. Networks own no optimiser and give raw scores.
+
+Book: 02_gan_theory (first GAN), 04_wgan, 06_chromagan, 07_inpainting.
+"""
+
+from genimg.gan.networks.chromagan import (
+    ChromaGenerator,
+    Colours,
+    LiteGenerator,
+    PatchCritic,
+    VGGGenerator,
+    chromagan,
+    load_trunk,
+    load_vgg16,
+)
+from genimg.gan.networks.dcgan import Critic, Generator, dcgan, encoder
+from genimg.gan.networks.efficientnet import EfficientNetLite0, Trunk, load_efficientnet
+from genimg.gan.networks.mlp import mlp
+from genimg.gan.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
+
+__all__ = [
+    "ChromaGenerator",
+    "Colours",
+    "Critic",
+    "EfficientNetLite0",
+    "Generator",
+    "LiteGenerator",
+    "PatchCritic",
+    "Residual",
+    "ResidualCritic",
+    "ResidualGenerator",
+    "Trunk",
+    "VGGGenerator",
+    "chromagan",
+    "dcgan",
+    "encoder",
+    "load_efficientnet",
+    "load_trunk",
+    "load_vgg16",
+    "mlp",
+    "resnet",
+]

@@ -1,0 +1,153 @@
+"""What `genimg train` runs: each experiment measures numbers over seeds and returns them as records.
+
+An experiment is a module with two names: `SIZES` (the constants of each profile, in one visible place) and `run`. It
+prints nothing and writes only below the folder it is given.
+
+Profiles: `quick` is a smoke test of the machinery in seconds; `cpu` is what two cores do in an hour or so; `full` is
+meant for a GPU. A record carries the name of the profile that made it.
+
+Book: 08_scorecard.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from genimg._base import disk, ranks
+from genimg._base.errors import UsageError, choice
+from genimg._base.records import Record
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(what, done, total); may raise `OutOfTime`."""
+
+
+class OutOfTime(Exception):
+    """The time that a run was given is over; what it has kept on disk is whole."""
+
+
+PROFILES = ("quick", "cpu", "full")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A runnable experiment.
+
+    Attributes:
+        name: as given to `genimg train`.
+        help: one line.
+        answers: how the names of its records begin, and the ids of the talk's claims that it is to answer.
+        after: experiments whose weights it uses, where they were trained.
+        shared: whether torchrun speeds it up: it trains few large networks, all by `training.gan_steps`.
+    """
+
+    name: str
+    help: str
+    answers: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    shared: bool = False
+
+    def owns(self, name: str) -> bool:
+        """Whether a record or claim of that name is this experiment's to measure."""
+        return name.startswith(self.answers)
+
+    def run(
+        self,
+        profile: str,
+        seeds: Sequence[int],
+        device: torch.device,
+        out: Path,
+        resume: bool = False,
+        progress: Progress = lambda what, done, total: None,
+    ) -> dict[str, Record]:
+        """Measures every number of the experiment for each seed.
+
+        Args:
+            profile: one of `PROFILES`.
+            seeds: one value of each record per seed.
+            device: where to train.
+            out: folder for checkpoints and trained weights, `out/<name>/…`.
+            resume: go on from checkpoints in `out`; otherwise they are removed first.
+            progress: told how far it is.
+
+        Returns:
+            Records by name; the caller saves them.
+
+        Raises:
+            UsageError: for an unknown profile, pictures that are not here, a folder that cannot be written, or another
+                process that runs one of the seeds in `out`.
+        """
+        choice(profile, "profile", PROFILES)
+        if not seeds:
+            raise UsageError("train: give at least one seed")
+        if ranks.count() > 1 and not self.shared:
+            raise UsageError(f"{self.name} trains many small networks: start it without torchrun, a process per seed")
+        module = importlib.import_module(f"genimg.lab.experiments.{self.name.replace('-', '_')}")
+        with ExitStack() as held:
+            for seed in dict.fromkeys(seeds):
+                held.enter_context(disk.alone(Path(out) / self.name / f"{profile}-{seed}"))
+            records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
+        return records
+
+
+EXPERIMENTS = {
+    e.name: e
+    for e in (
+        Experiment(
+            "theory",
+            "identities of chapters 02 to 04 on random laws: JS, duality, total variation, penalty",
+            ("theory-",),
+        ),
+        Experiment("modes", "mode coverage on 25 Gaussians: vanilla GAN, WGAN with clipping, WGAN-GP", ("modes-",)),
+        Experiment(
+            "history-ad",
+            "one digit of MNIST anomalous: HistoryAD, its variant, and what they must beat",
+            ("history-mnist-",),
+        ),
+        Experiment(
+            "history-epochs",
+            "HistoryAD with a history of epochs: windows, starts and objectives of D_TV, trained until delta is flat",
+            ("history-epochs-",),
+        ),
+        Experiment(
+            "history-ablation",
+            "HistoryAD on three digits: instants, start of D_TV, number of states, bound, length",
+            ("history-ablation-",),
+        ),
+        Experiment(
+            "out-of-distribution",
+            "one data set normal, others not, at 32 x 32: HistoryAD against ten others",
+            ("history-ood-", "history-svhn-"),
+        ),
+        Experiment(
+            "digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo", ("digits-",), shared=True
+        ),
+        Experiment(
+            "faces",
+            "WGAN-GP on CelebA at 64 x 64, with a moving average of G; weights for the zoo",
+            ("faces-",),
+            shared=True,
+        ),
+        Experiment(
+            "chromagan",
+            "colour from grey: ChromaGAN, its ablation, other objectives, trivial answers",
+            ("chromagan-", "color-"),
+        ),
+        Experiment(
+            "colours",
+            "colours with a trunk that knows ImageNet: the network that ships, and the ablation on Imagenette",
+            ("colours-",),
+        ),
+        Experiment(
+            "inpainting-table",
+            "the talk's two tables of inpainting, and fills that need no generator",
+            ("inpaint-", "inpainting-"),
+            after=("digits", "faces"),
+        ),
+    )
+}

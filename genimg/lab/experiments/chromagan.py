@@ -1,0 +1,459 @@
+"""ChromaGAN ablated and judged: three losses, two ablations, and what they must beat, on the same pictures.
+
+All trained methods of a data set share the network, the first weights of a seed, the trunk that a classifier of
+lightness was trained with (`colorize.Teacher`, in place of VGG16, and as there also the teacher of the class branch),
+the number of steps, the batch and the rate. A judge of colours, another classifier trained on real pictures, says what
+it recognises once a method has coloured them. Teacher and judge are trained once per data set.
+
+What one method of one seed gave is kept below `out` as soon as it is there, as in `history_ad`.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genimg import data, zoo
+from genimg._base import devices, seeding
+from genimg._base.errors import Absent, UsageError
+from genimg._base.records import Record
+from genimg._base.weights import read_tensors, write_tensors
+from genimg.gan import networks
+from genimg.lab.experiments import Progress
+from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.parts import kept
+from genimg.numerics import metrics
+from genimg.numerics.color import lightness, rgb_to_lab, scale_l
+from genimg.problems import colorize
+
+# data: updates of each colouring network, of the teacher and of the judge, the last two with 128 pictures each.
+# test: pictures that are coloured and compared.
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": {"photos": {"steps": 3, "teacher": 2, "judge": 2}},
+        "width": 4, "batch": 4, "lr": 1e-3, "amp": False, "judge_width": 4, "test": 8, "photographs": 0,
+    },
+    "cpu": {
+        "data": {
+            "cifar10": {"steps": 1500, "teacher": 1500, "judge": 1200},
+            "scenes": {"steps": 800, "teacher": 400, "judge": 300},
+        },
+        "width": 16, "batch": 32, "lr": 5e-4, "amp": True, "judge_width": 24, "test": 2000, "photographs": 400,
+    },
+    "full": {
+        "data": {
+            "cifar10": {"steps": 100_000, "teacher": 20_000, "judge": 20_000},
+            "scenes": {"steps": 100_000, "teacher": 20_000, "judge": 20_000},
+        },
+        "width": 64, "batch": 32, "lr": 2e-4, "amp": True, "judge_width": 64, "test": 10_000, "photographs": 400,
+    },
+}  # fmt: skip
+
+
+class Source(NamedTuple):
+    """A data set as sentences call it, and the side at which networks see it; it is compared at its own size."""
+
+    called: str
+    size: int
+
+
+SOURCES = {"cifar10": Source("CIFAR-10", 32), "scenes": Source("scenes", 64), "photos": Source("photographs", 32)}
+GREY_BELOW = 3.0  # mean chroma in CIE units: pictures below have no colours to learn or to compare
+OURS = colorize.IMPROVED
+METHODS: dict[str, str] = {
+    "grey": "grey, ab = 0",
+    "mean": "one colour, the mean of the training pictures",
+    "class-map": "mean colour map of the true class",
+    "l2": "L2 regression, the same network",
+    "pix2pix": "pix2pix (Isola 2017): L1 and a GAN, the same network",
+    "zhang": "classification of chroma with rebalancing (Zhang 2016), the same network",
+    "full": "ChromaGAN",
+    "no-class": "ChromaGAN without class distribution",
+    "no-wgan": "ChromaGAN without WGAN",
+}
+TRIVIAL, REFERENCE = ("grey", "mean", "class-map"), "real"
+OBJECTIVES = {
+    "l2": dataclasses.replace(OURS, adversarial=0.0, classes=0.0),
+    "full": OURS,
+    "no-class": dataclasses.replace(OURS, classes=0.0),
+    "no-wgan": dataclasses.replace(OURS, adversarial=0.0),
+}
+METRICS = {
+    "psnr": ("PSNR on RGB, mean of the pictures' PSNRs", "dB"),
+    "psnr-ab": ("PSNR of a and b alone, peak 255, mean of the pictures' PSNRs", "dB"),
+    "ssim": ("SSIM on RGB", "1"),
+    "colourfulness": ("colourfulness (Hasler 2003), mean over pictures", "1"),
+    "accuracy": ("accuracy of a classifier that was trained on real colours", "1"),
+}
+Scores = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """What all methods share on one data set.
+
+    Attributes:
+        seen: training pictures at the size of the networks, uint8.
+        y: the teacher's class distributions of them.
+        means: mean ab per class (classes, 2, size, size), CIE units, of the training pictures by their labels.
+        shares: of the classes among them, (classes,).
+        shown: test pictures at their own size, sRGB in [0, 1].
+        labels: (n,), of the test pictures.
+        teacher, judge: see the module.
+        size: side at which networks see pictures.
+    """
+
+    seen: Tensor
+    y: Tensor
+    means: Tensor
+    shares: Tensor
+    shown: Tensor
+    labels: Tensor
+    teacher: colorize.Teacher
+    judge: nn.Module
+    size: int
+
+
+def run(
+    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
+) -> dict[str, Record]:
+    """A record per data set, method and metric, and those that answer to the talk's table."""
+    size, folder = SIZES[profile], out / "chromagan" / profile
+    here = [name for name in size["data"] if _available(name, profile)]
+    if not here:
+        raise Absent(f"chromagan: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
+    if not resume:  # what other seeds gave stays
+        for path in [*folder.glob("*/*.safetensors"), *(p for seed in seeds for p in folder.glob(f"*/{seed}-*"))]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    total, done = len(here) * (3 + len(seeds) * len(METHODS)), 0
+
+    def tell(what: str) -> None:
+        nonlocal done
+        progress(what, done, total)
+        done += 1
+
+    made: dict[str, Record] = {}
+    for name in here:
+        parts = measure(name, profile, seeds, device, folder / name, tell)
+        made |= records(name, parts, seeds, profile)
+    progress("chromagan", total, total)
+    return made
+
+
+def measure(
+    name: str, profile: str, seeds: list[int], device: torch.device, folder: Path, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """What was found, by seed and method, each part from its file if that is there; `about`: the shared networks."""
+    size, called = SIZES[profile], SOURCES[name].called
+    task, about = prepare(name, profile, device, folder, tell)
+    constants = {**size, "data": size["data"][name]}
+    settings = {"size": constants, "objective": dataclasses.asdict(OURS)}
+    parts: dict[str, Any] = {"about": about, REFERENCE: judged(task, task.shown)}
+    for seed in seeds:
+        for method in METHODS:
+            tell(f"{called}, seed {seed}: {method}")
+            path = folder / f"{seed}-{method}.json"
+            make = partial(one, task, method, name, profile, seed, device, path.with_suffix(""))
+            parts[f"{seed}-{method}"] = kept(path, settings, device, make)
+    return parts
+
+
+def prepare(
+    name: str, profile: str, device: torch.device, folder: Path, tell: Callable[[str], None]
+) -> tuple[Task, dict[str, Any]]:
+    """The task of a data set, and what a record says of it; teacher and judge from their files if those are there."""
+    size, (called, side) = SIZES[profile], SOURCES[name]
+    few, own = profile == "quick", {"train": side, "test": None}  # embedded pictures are for the smoke test only
+    train, test = (data.load(name, split, size=own[split], subset=few) for split in own)
+    before = [len(part) for part in (train, test)]
+    train, test = (part.take(chroma_of(part.images) >= GREY_BELOW) for part in (train, test))
+    if train.labels is None or test.labels is None:
+        raise UsageError(f"{called} came without labels, which teacher and judge need")
+    some = torch.randperm(len(test), generator=seeding.rng(seeding.child(0, f"test {name}")))[: size["test"]]
+    shown, labels = test.images[some].float() / 255, test.labels[some]
+    classes, seen = len(train.classes), train.images.to(device)
+
+    tell(f"{called}: teacher")
+    G, _ = networks.chromagan(side, size["width"], 0, normalise=True)
+    teacher = colorize.Teacher(G, classes, seeding.child(0, f"teacher {name}"))
+    L = torch.cat([scale_l(lightness(part.float() / 255)) for part in seen.split(500)])
+    steps = {"steps": size["data"][name]["teacher"], "lr": 1e-3, "amp": size["amp"]}
+    seconds = trained(teacher, L, train.labels, f"teacher {name}", folder / "teacher.safetensors", device, **steps)
+    grey_L = torch.cat([scale_l(lightness(colorize.shrink(part, side))) for part in shown.to(device).split(500)])
+    right = colorize.accuracy(teacher, grey_L, labels.to(device))
+
+    tell(f"{called}: judge")
+    judge = colorize.classifier(3, classes, size["judge_width"], seeding.child(0, f"judge {name}"))
+    steps = {"steps": size["data"][name]["judge"], "lr": 3e-3, "amp": size["amp"]}
+    x = seen.float() / 127.5 - 1
+    seconds += trained(judge, x, train.labels, f"judge {name}", folder / "judge.safetensors", device, **steps)
+
+    tell(f"{called}: means")
+    y = colorize.taught(teacher, seen)
+    ab = torch.cat([rgb_to_lab(part.float() / 255)[:, 1:].cpu() for part in seen.split(500)])
+    means = torch.stack(
+        [ab[train.labels == k].mean(0) if (train.labels == k).any() else ab.mean(0) for k in range(classes)]
+    )
+    shares = torch.bincount(train.labels, minlength=classes).float()
+    task = Task(seen, y, means, shares / shares.sum(), shown, labels, teacher, judge, side)
+    about = {
+        "train": len(train), "test": len(shown), "grey_left_out": [before[0] - len(train), before[1] - len(test)],
+        "teacher_accuracy": round(right, 4), "side": shown.shape[-1], "seconds": seconds,
+    }  # fmt: skip
+    return task, about
+
+
+def trained(
+    network: nn.Module, x: Tensor, labels: Tensor, what: str, path: Path, device: torch.device, **options: Any
+) -> float:
+    """Trains a classifier and keeps it in a file, or takes it from there; the seconds that took.
+
+    Raises:
+        UsageError: if the file was made with other constants.
+    """
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    begun = time.perf_counter()
+    if not path.exists():
+        rng = seeding.rng(seeding.child(0, f"batches, {what}"))
+        for _ in colorize.classifier_steps(network, x, labels.to(device), rng=rng, **options):
+            pass
+        write_tensors(path, network.state_dict(), {"seconds": time.perf_counter() - begun, **options})
+    tensors, about = read_tensors(path)
+    same = {key: value.shape for key, value in tensors.items()} == {k: v.shape for k, v in network.state_dict().items()}
+    if not same or {name: about.get(name) for name in options} != options:
+        raise UsageError(f"{path} was made with other constants; start without --resume, or give another --out")
+    network.load_state_dict(tensors)
+    network.eval().requires_grad_(False)
+    return float(about["seconds"])
+
+
+def one(
+    task: Task, method: str, name: str, profile: str, seed: int, device: torch.device, stem: Path
+) -> dict[str, Any]:
+    """Scores of one method and seed; trained networks go into a folder beside, as for the zoo."""
+    G, D, found = (None, None, None) if method in TRIVIAL else fit(task, method, name, profile, seed, device)
+    answer = partial(trivial, task, method) if G is None else predictor(G, found)
+    scores: dict[str, Any] = {"scores": judged(task, coloured(task.shown.to(device), answer, task.labels))}
+    if SIZES[profile]["photographs"] and name == "scenes" and method != "class-map":  # their classes are others
+        scores["photographs"] = photographs(answer, device, SIZES[profile]["photographs"])
+    if G is not None and D is not None and method in OBJECTIVES:
+        arguments = arguments_of(task, method, SIZES[profile]["width"])
+        about = {**recipe(name, profile, seed, device, task), "method": METHODS[method], **scores["scores"]}
+        scores["weights"] = zoo.save(f"colours-{name}", "chromagan", arguments, G, D, about, folder=stem)
+    return scores
+
+
+def arguments_of(task: Task, method: str, width: int) -> dict[str, Any]:
+    """Of `networks.chromagan`: a class branch only where a method has one."""
+    objective = OBJECTIVES.get(method)
+    classes = task.y.shape[1] if objective and objective.classes else 0
+    return {"size": task.size, "width": width, "classes": classes, "normalise": True, "upsample": "bilinear"}
+
+
+def fit(
+    task: Task, method: str, name: str, profile: str, seed: int, device: torch.device
+) -> tuple[networks.ChromaGenerator, nn.Module, Bins | None]:
+    """G, D and, for Zhang's, the bins: trained from the same trunk, by the same number of steps."""
+    size = SIZES[profile]
+    laws = {what: seeding.rng(seeding.child(seed, f"{what} {name}"), device) for what in ("pictures", "penalty")}
+    pictures = colorize.Pictures(task.seen, task.y, laws["pictures"], flips=True)
+    bins = Bins.of(pictures) if method == "zhang" else None
+    outputs = {} if bins is None else {"outputs": len(bins.centres)}
+    arguments = {**arguments_of(task, method, size["width"]), **outputs}
+    G, D = networks.chromagan(**arguments, seed=seeding.child(seed, "networks"))
+    G, D = (net.to(device, memory_format=torch.channels_last) for net in (task.teacher.start(G), D))  # type: ignore[call-overload]
+    common = {"steps": size["data"][name]["steps"], "batch": size["batch"], "lr": size["lr"], "amp": size["amp"]}
+    steps: Iterable[Any]
+    if method == "pix2pix":
+        steps = pix2pix_steps(G, D, pictures, **common)
+    elif bins is not None:
+        steps = zhang_steps(G, bins, pictures, **common)
+    else:
+        steps = colorize.colour_steps(G, D, pictures, OBJECTIVES[method], rng=laws["penalty"], decay_lr=True, **common)
+    for _ in steps:
+        pass
+    return G.eval(), D.eval(), bins
+
+
+def predictor(G: networks.ChromaGenerator, bins: Bins | None) -> Callable[[Tensor, Tensor], Tensor]:
+    """L (n, 1, h, w) in CIE units and labels, which it does not look at → small ab in CIE units."""
+    if bins is None:
+        return lambda L, labels: colorize.chroma(G, L)
+    return lambda L, labels: bins.chroma(G(scale_l(colorize.shrink(L, G.size)), classes=False).ab.float())
+
+
+def trivial(task: Task, method: str, L: Tensor, labels: Tensor) -> Tensor:
+    """ab of what needs no network; `class-map` is told the true class, which no method of colouring is."""
+    if method == "grey":
+        return torch.zeros(len(L), 2, 1, 1)
+    if method == "mean":
+        colour = (task.means.mean((2, 3)) * task.shares[:, None]).sum(0)
+        return colour.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)
+    return task.means[labels]
+
+
+@torch.no_grad()
+def coloured(shown: Tensor, answer: Callable[[Tensor, Tensor], Tensor], labels: Tensor) -> Tensor:
+    """sRGB (n, 3, h, w) in [0, 1] on the CPU, in steps of 1/255 as a file holds it, with the L of `shown`."""
+    done = []
+    for x, y in zip(shown.split(100), labels.split(100), strict=True):
+        L = lightness(x)
+        done.append((colorize.merge(L, answer(L, y).to(L)) * 255).round().cpu() / 255)
+    return torch.cat(done)
+
+
+def judged(task: Task, pictures: Tensor) -> Scores:
+    """Every number of METRICS, on the CPU."""
+    judge = task.judge.cpu()
+    seen = torch.cat([colorize.shrink(part, task.size) for part in pictures.split(500)])
+    real = pictures is task.shown  # which differs from itself by nothing
+    found = {"colourfulness": round(metrics.colourfulness(pictures), 4)} if real else compared(pictures, task.shown)
+    return {**found, "accuracy": round(colorize.accuracy(judge, 2 * seen - 1, task.labels), 4)}
+
+
+def compared(x: Tensor, y: Tensor) -> Scores:
+    """x with y, sRGB (n, 3, h, w) in [0, 1]."""
+    lab, truth = (torch.cat([rgb_to_lab(part) for part in pictures.split(200)]) for pictures in (x, y))
+    found = {
+        "psnr": metrics.psnr(x, y, 1),
+        "psnr-ab": metrics.chroma_psnr(lab, truth),
+        "ssim": metrics.ssim(x, y, 1),
+        "colourfulness": metrics.colourfulness(x),
+    }
+    return {metric: round(value, 4) for metric, value in found.items()}
+
+
+def photographs(answer: Callable[[Tensor, Tensor], Tensor], device: torch.device, most: int) -> Scores | None:
+    """Photographs at 256 pixels, never trained on: what `compared` says; None where they are not here."""
+    try:
+        pictures = data.load("photos", "test", size=256)
+    except UsageError:
+        return None
+    images = pictures.images[chroma_of(pictures.images) >= GREY_BELOW][:most].float() / 255
+    return compared(coloured(images.to(device), answer, torch.zeros(len(images), dtype=torch.int64)), images)
+
+
+def chroma_of(images: Tensor) -> Tensor:
+    """(n,) mean chroma sqrt(a² + b²), in CIE units, of uint8 pictures."""
+    return torch.cat([rgb_to_lab(x.float() / 255)[:, 1:].norm(dim=1).mean((1, 2)) for x in images.split(200)])
+
+
+def recipe(name: str, profile: str, seed: int, device: torch.device, task: Task) -> dict[str, Any]:
+    """What the manifest says of the weights."""
+    size = SIZES[profile]
+    return {
+        "data": f"{name} train at {task.size} x {task.size}, {len(task.seen)} pictures with colours, flipped at random",
+        "steps": size["data"][name]["steps"],
+        "seed": seed,
+        "objective": f"mean squared error of ab, WGAN-GP on ab given L ({OURS.adversarial:g}, slope of the "
+        f"{OURS.penalty_of}), KL to the teacher ({OURS.classes:g})",
+        "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0.5, 0.999), batch {size['batch']}, "
+        f"{'bfloat16' if size['amp'] else 'float32'}",
+        "trunk": "starts from a classifier of lightness, trained on the same pictures and their labels",
+        "profile": profile,
+        "device": devices.describe(device),
+    }
+
+
+def records(name: str, parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """Every metric of every method, and answers to the talk's table where the data are scenes."""
+    size, about = SIZES[profile], parts["about"]
+    called, side = SOURCES[name]
+    found = {method: [parts[f"{seed}-{method}"] for seed in seeds] for method in METHODS}
+    dropped = " + ".join(map(str, about["grey_left_out"]))
+    dataset = (
+        f"{called} {about['side']}x{about['side']}, {about['train']} training and {about['test']} test pictures; "
+        f"{dropped} with a mean chroma below {GREY_BELOW:g} left out"
+    )
+    config = {
+        **{key: value for key, value in size.items() if key != "data"}, **size["data"][name], "network_side": side,
+        "objective": dataclasses.asdict(OURS), "teacher_accuracy": about["teacher_accuracy"], "real": parts[REFERENCE],
+    }  # fmt: skip
+    everything = [part for group in found.values() for part in group]
+    common: dict[str, Any] = {
+        "chapter": "06_chromagan",
+        "seeds": seeds,
+        "profile": profile,
+        "device": ", ".join(sorted({part["device"] for part in everything})),
+        "commit": " ".join(sorted({part["commit"] for part in everything})),
+        "better": "higher",
+    }
+
+    def own(method: str, key: str, values: list[float], **more: Any) -> Record:
+        what, unit = METRICS[key]
+        weights = [part["found"].get("weights") for part in found[method]]
+        filled = {
+            "claim": f"what the colours of one method are worth: {METHODS[method]}", "source": "this project",
+            "dataset": dataset, "method": METHODS[method], "metric": what, "unit": unit, "reported": None,
+            "values": values, "config": config, "deviations": DEVIATIONS,
+            "seconds": round(about["seconds"] + sum(part["seconds"] for part in found[method]), 1),
+            "weights": weights[0] if len(weights) == 1 else None, **common,
+        }  # fmt: skip
+        return Record(**{**filled, **more})
+
+    made = {
+        f"chromagan-{name}-{method}-{metric}": own(
+            method, metric, [p["found"]["scores"][metric] for p in found[method]]
+        )
+        for method in METHODS
+        for metric in METRICS
+    }
+    gains = [
+        full["found"]["scores"]["psnr"] - known["found"]["scores"]["psnr"]
+        for full, known in zip(found["full"], found["class-map"], strict=True)
+    ]
+    made[f"chromagan-{name}-over-class-map"] = own(
+        "full", "psnr", gains, claim="the network knows more than the mean colours of the true class",
+        metric="difference of PSNR on RGB: ChromaGAN minus the mean colour map of the true class",
+    )  # fmt: skip
+    if name != "scenes":
+        return made
+    for claim, (method, reported) in TALK.items():
+        made[claim] = dataclasses.replace(
+            made[f"chromagan-scenes-{method}-psnr"], claim=f"fidelity of the colours: {METHODS[method]}",
+            source="the talk, table of quantitative results", reported=reported,
+            deviations=["Scenes, not ImageNet: the talk's number is quoted, not reproduced.", *DEVIATIONS],
+        )  # fmt: skip
+    seen = {method: [part["found"].get("photographs") for part in group] for method, group in found.items()}
+    for method, scores in seen.items():
+        if all(scores):
+            for metric in ("psnr", "psnr-ab", "ssim", "colourfulness"):
+                made[f"chromagan-photos-{method}-{metric}"] = own(
+                    method, metric, [one[metric] for one in scores],
+                    dataset=f"photographs of {size['photographs']} ImageNet classes, 256x256; "
+                    f"those with a mean chroma below {GREY_BELOW:g} left out; trained on scenes",
+                )  # fmt: skip
+    return made
+
+
+TALK = {
+    "color-chromagan-psnr": ("full", 24.98),
+    "color-chromagan-no-class-psnr": ("no-class", 25.04),
+    "color-chromagan-no-wgan-psnr": ("no-wgan", 25.57),
+    "color-zhang-psnr": ("zhang", 22.04),
+    "color-isola-psnr": ("pix2pix", 21.57),
+}
+DEVIATIONS = [
+    "Not ImageNet, and a network of a quarter of the width at most in profile cpu; the constants of the record say so.",
+    "Trunk and teacher are one classifier of lightness trained on the same pictures, not VGG16.",
+    "All trained methods share network, trunk, steps and rate: the objectives are compared, not the papers' networks.",
+]
+
+
+def _available(name: str, profile: str) -> bool:
+    try:
+        for split in ("train", "test"):
+            data.load(name, split, size=SOURCES[name].size, subset=profile == "quick")
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,400 @@
+"""Colours with a trunk that knows ImageNet: the network that ships, and the talk's ablation on ImageNet pictures.
+
+The trunk, EfficientNet-Lite0, is frozen and is the teacher as well: its features of every training picture are computed
+once and kept below `out`, as is its class distribution of the picture's lightness. What is trained is the decoder, the
+class branch and the critic. The network that ships first learns without the critic (`before`), then with it.
+
+All trained methods of the ablation share network, first weights of a seed, number of steps, batch and rate. A judge
+that has ImageNet's weights says what it recognises once a method has coloured the pictures; it saw most of Imagenette
+in its own training, so that only differences count.
+
+Book: 06_chromagan.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from genimg import data, zoo
+from genimg._base import devices, seeding
+from genimg._base.errors import Absent, UsageError
+from genimg._base.records import Record
+from genimg.gan import networks
+from genimg.lab.experiments import Progress
+from genimg.lab.experiments.chromagan import GREY_BELOW, METHODS, chroma_of
+from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.parts import Stopwatch, kept, write
+from genimg.numerics import metrics
+from genimg.numerics.color import rgb_to_lab
+from genimg.problems import colorize
+from genimg.problems.colorize.features import Features, crops, look
+
+SIDE = 128
+# before, critic: steps of the network that ships, without and then with the critic. ablation: steps of each method.
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": ["photos"], "ablation_data": "photos", "width": 8, "batch": 2, "lr": 1e-3, "critic_lr": 1e-3,
+        "before": 2, "critic": 2, "ablation": 2, "amp": False, "test": 4, "every": 2, "crops": 0, "decay": 0.9,
+    },
+    "cpu": {
+        "data": ["imagenette", "places", "scenes"], "ablation_data": "imagenette", "width": 64, "batch": 32,
+        "lr": 1.5e-3, "critic_lr": 2e-3, "before": 3200, "critic": 1500, "ablation": 300, "amp": True, "test": 1000,
+        "every": 250, "crops": 0, "decay": 0.998,
+    },
+    "full": {
+        "data": ["imagenette", "places", "scenes"], "ablation_data": "imagenette", "width": 128, "batch": 64,
+        "lr": 1e-3, "critic_lr": 2e-3, "before": 40_000, "critic": 20_000, "ablation": 20_000, "amp": True,
+        "test": 1000, "every": 1000, "crops": 4, "decay": 0.9998,
+    },
+}  # fmt: skip
+# The critic's units: chroma is off by 0.05 of its range at most, a distance that a penalty of weight 10 drowns: the
+# slope it leaves, 1 + distance / (2 · weight), must differ from 1 for the critic to follow. Weight 10 made it inert.
+OURS = colorize.ChromaObjective(adversarial=0.05, classes=0.003, penalty=0.3, penalty_of="rms")
+LEARNED = ("l2", "pix2pix", "zhang", "full", "no-class", "no-wgan")
+OBJECTIVES = {
+    "l2": dataclasses.replace(OURS, adversarial=0.0, classes=0.0),
+    "full": OURS,
+    "no-class": dataclasses.replace(OURS, classes=0.0),
+    "no-wgan": dataclasses.replace(OURS, adversarial=0.0),
+}
+IMAGENETTE = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)  # its ten classes among ImageNet's thousand
+CALLED = {"imagenette": "Imagenette", "places": "places", "scenes": "scenes", "photos": "photographs of 400 classes"}
+METRICS = {
+    "psnr": ("PSNR on RGB, mean of the pictures' PSNRs", "dB"),
+    "psnr-ab": ("PSNR of a and b alone, peak 255, mean of the pictures' PSNRs", "dB"),
+    "colourfulness": ("colourfulness (Hasler 2003), mean over pictures", "1"),
+    "accuracy": ("top-1 of EfficientNet-Lite0 with ImageNet's weights, of 1,000 classes", "1"),
+}
+
+
+def run(
+    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
+) -> dict[str, Record]:
+    """Records of the shipped network on four kinds of pictures, and of every method on Imagenette."""
+    size, folder = SIZES[profile], out / "colours" / profile
+    if not resume:
+        for path in folder.glob("*.json"):
+            path.unlink()
+        shutil.rmtree(folder / "shipped", ignore_errors=True)
+    network = zoo.efficientnet()
+    laws = features(network, profile, folder, progress)
+    parts: dict[str, Any] = {}
+    shipped = ship(laws, profile, seeds[0], device, folder, progress)
+    settings = {"size": size, "objective": dataclasses.asdict(OURS)}
+    parts["shipped"] = kept(
+        folder / "shipped.json", settings, device, partial(measured, shipped, network, size, device, tuple(CALLED))
+    )
+    name = size["ablation_data"]
+    jobs = [(seed, method) for seed in seeds for method in ("grey", "mean", *LEARNED)]
+    for done, (seed, method) in enumerate(jobs):
+        progress(f"{CALLED[name]}, seed {seed}: {method}", done, len(jobs))
+        make = partial(one, laws[name], network, method, profile, seed, device)
+        parts[f"{seed}-{method}"] = kept(folder / f"{seed}-{method}.json", settings, device, make)
+    return records(parts, seeds, profile)
+
+
+def features(
+    network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress
+) -> dict[str, list[Path]]:
+    """Folders of features by data set, of those that are here; each is made once."""
+    size = SIZES[profile]
+    found: dict[str, list[Path]] = {}
+    for name in size["data"]:
+        try:
+            images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
+        except UsageError:
+            continue
+        images = images[chroma_of(images) >= GREY_BELOW]
+        views: dict[str, Any] = {"plain": None}
+        views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
+        tell = partial(progress, f"features of {name}")
+        found[name] = [
+            look(network, images, folder / "features" / f"{name}-{view}", how, tell=tell)
+            for view, how in views.items()
+        ]  # fmt: skip
+    if not found:
+        raise Absent(f"colours: pictures of one of {', '.join(size['data'])} are needed; see `genimg data list`")
+    return found
+
+
+def ship(
+    laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, folder: Path, progress: Progress
+) -> Path:
+    """Trains the network that ships and keeps the moving average of its weights as the zoo would; its file."""
+    size, here = SIZES[profile], folder / "shipped"
+    path = here / "colours.safetensors"
+    if path.exists():
+        return path
+    everything = [part for parts in laws.values() for part in parts]
+    G, D = build(size["width"], seed, classes=True)
+    average = copy.deepcopy(G)
+    watch, log = Stopwatch(here / "seconds.json"), []
+    for k, (part, objective) in enumerate((("before", OBJECTIVES["no-wgan"]), ("critic", OURS))):
+        law = Features(everything, seeding.rng(seeding.child(seed, f"pictures {part}")))
+        steps = colorize.colour_steps(
+            G, D, law, objective, steps=size[part], rng=seeding.rng(seeding.child(seed, f"penalty {part}")),
+            batch=size["batch"], lr=size["lr"] / (1 + k), critic_lr=size["critic_lr"], betas=(0.5, 0.99),
+            critic_first=True, amp=size["amp"], decay_lr=True, average=average, average_decay=size["decay"],
+            checkpoint=here / f"{part}.safetensors", checkpoint_every=size["every"],
+        )  # fmt: skip
+        for step in steps:
+            if step.step % 50 == 0 or step.step == size[part]:
+                entry = {
+                    "part": part, "step": step.step, "error": float(step.error), "classes": float(step.classes),
+                    "distance": float(step.distance), "share": share(step),
+                }  # fmt: skip
+                log.append({key: round(v, 6) if isinstance(v, float) else v for key, v in entry.items()})
+                write(here / f"log-{part}.json", {"log": [one for one in log if one["part"] == part]})
+                progress(f"{part}: error {entry['error']:.5f}, share {entry['share']:.2f}", step.step, size[part])
+                watch.keep()
+    zoo.save(
+        "colours", "chromagan", arguments(size["width"]), average, D, recipe(laws, profile, seed, device, log), here
+    )
+    return path
+
+
+def share(step: colorize.ColourStep) -> float:
+    """The critic's distance as a share of its bound, the root mean square error of ab (eq-06-units)."""
+    return float(step.distance / step.error.clamp_min(1e-12).sqrt())
+
+
+def arguments(width: int, classes: bool = True, outputs: int = 2) -> dict[str, Any]:
+    """Of `networks.chromagan`."""
+    return {
+        "size": SIDE, "width": width, "classes": 1000 if classes else 0, "outputs": outputs,
+        "trunk": "efficientnet-lite0",
+    }  # fmt: skip
+
+
+def build(width: int, seed: int, classes: bool, outputs: int = 2) -> tuple[networks.ChromaGenerator, nn.Module]:
+    """G with ImageNet's trunk, and D."""
+    G, D = networks.chromagan(**arguments(width, classes, outputs), seed=seeding.child(seed, "networks"))
+    G = networks.load_trunk(G, zoo.efficientnet())
+    return G.to(memory_format=torch.channels_last), D.to(memory_format=torch.channels_last)
+
+
+def recipe(
+    laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, log: list[Any]
+) -> dict[str, Any]:
+    """What the manifest says of the weights."""
+    size = SIZES[profile]
+    late = [one["share"] for one in log if one["part"] == "critic"][-10:]
+    return {
+        "data": f"{', '.join(CALLED[name] for name in laws)}, train, at {SIDE} x {SIDE}; those with colours",
+        "steps": size["before"] + size["critic"],
+        "seed": seed,
+        "objective": f"mean squared error of ab, KL to the teacher ({OURS.classes:g}) for {size['before']} steps, then "
+        f"WGAN-GP on ab given L as well ({OURS.adversarial:g}, penalty {OURS.penalty:g} on the slope of the rms)",
+        "optimiser": f"Adam, lr {size['lr']:g}, then half of it, critic {size['critic_lr']:g}, falling linearly to 0, "
+        f"betas (0.5, 0.99), batch {size['batch']}, {'bfloat16' if size['amp'] else 'float32'}; moving average of G",
+        "trunk": "EfficientNet-Lite0 with ImageNet's weights (Apache-2.0), frozen, which is the teacher too",
+        "critic_share": round(sum(late) / max(1, len(late)), 3),
+        "profile": profile,
+        "device": devices.describe(device),
+    }
+
+
+def one(
+    parts: list[Path], network: networks.EfficientNetLite0, method: str, profile: str, seed: int, device: torch.device
+) -> dict[str, Any]:
+    """Scores of one method and seed on the test pictures of the ablation's data set."""
+    size = SIZES[profile]
+    name = size["ablation_data"]
+    answer: Callable[[Tensor], Tensor]
+    shares: list[float] = []
+    if method == "grey":
+        answer = lambda L: torch.zeros(len(L), 2, 1, 1)  # noqa: E731
+    elif method == "mean":
+        law = Features(parts, seeding.rng(0))
+        ab = colorize.features.mean_ab(law)
+        answer = lambda L: ab.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)  # noqa: E731
+    else:
+        answer, shares = fit(parts, method, profile, seed)
+    scores = compared_with(name, size, network, answer)
+    return {**scores, "share": round(sum(shares[-10:]) / len(shares[-10:]), 4) if shares else None}
+
+
+def fit(parts: list[Path], method: str, profile: str, seed: int) -> tuple[Callable[[Tensor], Tensor], list[float]]:
+    """A trained method: L (n, 1, h, w) in CIE units → ab; and the shares of its bound that its critic reached."""
+    size = SIZES[profile]
+    law = Features(parts, seeding.rng(seeding.child(seed, "pictures")))
+    bins = Bins.of(law) if method == "zhang" else None
+    objective = OBJECTIVES.get(method)
+    G, D = build(size["width"], seed, bool(objective and objective.classes), 2 if bins is None else len(bins.centres))
+    common = {"steps": size["ablation"], "batch": size["batch"], "lr": size["lr"], "amp": size["amp"]}
+    steps: Iterable[Any]
+    if method == "pix2pix":
+        steps = pix2pix_steps(G, D, law, **common)
+    elif bins is not None:
+        steps = zhang_steps(G, bins, law, **common)
+    else:
+        steps = colorize.colour_steps(
+            G, D, law, OBJECTIVES[method], rng=seeding.rng(seeding.child(seed, "penalty")), decay_lr=True,
+            critic_lr=size["critic_lr"], betas=(0.5, 0.99), critic_first=True, **common,
+        )  # fmt: skip
+    shares = []
+    for step in steps:
+        if isinstance(step, colorize.ColourStep) and OBJECTIVES[method].adversarial:
+            shares.append(share(step))
+    G.eval()
+    if bins is None:
+        return (lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L))), shares
+    return (lambda L: enlarged(bins, G, L)), shares
+
+
+@torch.no_grad()
+def enlarged(bins: Bins, G: networks.ChromaGenerator, L: Tensor) -> Tensor:
+    """Zhang's annealed mean, made to follow the edges of L as the others are."""
+    small = colorize.shrink(L, SIDE)
+    ab = bins.chroma(G(small / 100, classes=False).ab.float())
+    return colorize.guided(small, interpolate(ab, (SIDE, SIDE), mode="bilinear", align_corners=False))
+
+
+@torch.no_grad()
+def compared_with(
+    name: str, size: dict[str, Any], network: networks.EfficientNetLite0, answer: Callable[[Tensor], Tensor]
+) -> dict[str, Any]:
+    """Per picture: PSNR, PSNR of ab, colourfulness, and on Imagenette whether the judge knows it."""
+    images, labels = test_of(name, size["test"])
+    found: dict[str, list[float]] = {key: [] for key in METRICS}
+    for x, y in zip(images.split(50), labels.split(50), strict=True):
+        L = rgb_to_lab(x)[:, :1]
+        made = (colorize.merge(L, answer(L).to(L)) * 255).round() / 255
+        for a, b in zip(made, x, strict=True):
+            found["psnr"].append(metrics.psnr(a[None], b[None], 1))
+            found["psnr-ab"].append(metrics.chroma_psnr(rgb_to_lab(a[None]), rgb_to_lab(b[None])))
+            found["colourfulness"].append(metrics.colourfulness(a[None]))
+        if name == "imagenette":
+            right = judge(network, made) == torch.tensor(IMAGENETTE)[y]
+            found["accuracy"] += right.float().tolist()
+    return {key: [round(value, 3) for value in values] for key, values in found.items() if values}
+
+
+def judge(network: networks.EfficientNetLite0, x: Tensor) -> Tensor:
+    """The likeliest of ImageNet's classes for each picture, seen at 224 x 224."""
+    x = interpolate(x, (224, 224), mode="bilinear", align_corners=False, antialias=True)
+    return network(x.contiguous(memory_format=torch.channels_last)).logits.argmax(1)
+
+
+def test_of(name: str, most: int) -> tuple[Tensor, Tensor]:
+    """Test pictures with colours at 128 x 128, sRGB in [0, 1], and their labels; the same ones in every run."""
+    few = name == "photos" and most < 10
+    part = data.load(name, "test", size=SIDE, subset=few)
+    part = part.take(chroma_of(part.images) >= GREY_BELOW)
+    some = torch.randperm(len(part), generator=seeding.rng(seeding.child(0, f"test {name}")))[:most]
+    labels = torch.zeros(len(some), dtype=torch.int64) if part.labels is None else part.labels[some]
+    return part.images[some].float() / 255, labels
+
+
+def measured(
+    path: Path, network: networks.EfficientNetLite0, size: dict[str, Any], device: torch.device, names: Iterable[str]
+) -> dict[str, Any]:
+    """The shipped network, real pictures and grey on each kind of pictures that is here."""
+    G, _ = zoo.load(path, kind="colours")
+    assert isinstance(G, networks.ChromaGenerator)
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            test_of(name, size["test"])
+        except UsageError:
+            continue
+        answers = {
+            "grey": lambda L: torch.zeros(len(L), 2, 1, 1),
+            "shipped": lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L)),
+        }
+        found[name] = {key: compared_with(name, size, network, answer) for key, answer in answers.items()}
+        images, labels = test_of(name, size["test"])
+        found[name]["real"] = {"colourfulness": [metrics.colourfulness(x[None]) for x in images]}
+        if name == "imagenette":
+            right = torch.cat([judge(network, x) for x in images.split(50)]) == torch.tensor(IMAGENETTE)[labels]
+            found[name]["real"]["accuracy"] = right.float().tolist()
+    return found
+
+
+def mean(values: list[float]) -> float:
+    """Their mean."""
+    return sum(values) / len(values)
+
+
+def interval(differences: list[float], seed: int = 0, draws: int = 2000) -> list[float]:
+    """95 % of a bootstrap over pictures of a mean difference."""
+    d = torch.tensor(differences)
+    rows = torch.randint(len(d), (draws, len(d)), generator=seeding.rng(seed))
+    return [round(float(q), 4) for q in torch.quantile(d[rows].mean(1), torch.tensor([0.025, 0.975]))]
+
+
+def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
+    """The shipped network's gains over grey, with intervals over pictures; every metric of every method."""
+    size = SIZES[profile]
+    made: dict[str, Record] = {}
+    shipped = parts["shipped"]
+
+    def record(part: list[dict[str, Any]], **more: Any) -> Record:
+        common: dict[str, Any] = {
+            "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
+            "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
+            "commit": " ".join(sorted({p["commit"] for p in part})), "weights": None,
+            "seconds": round(sum(p["seconds"] for p in part), 1), "deviations": DEVIATIONS,
+        }  # fmt: skip
+        return Record(**{**common, **more})
+
+    for name, found in shipped["found"].items():
+        n = len(found["grey"]["psnr"])
+        dataset = f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}"
+        for key in found["shipped"]:
+            what, unit = METRICS[key]
+            difference = [a - b for a, b in zip(found["shipped"][key], found["grey"][key], strict=True)]
+            config = {
+                "grey": round(mean(found["grey"][key]), 4), "over_grey": round(mean(difference), 4),
+                "over_grey_interval": interval(difference), "size": size,
+            }  # fmt: skip
+            if key in found["real"]:
+                config["real"] = round(mean(found["real"][key]), 4)
+            made[f"colours-shipped-{name}-{key}"] = record(
+                [shipped], claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
+                dataset=dataset, method="ChromaGAN on EfficientNet-Lite0, shipped", metric=what, unit=unit,
+                values=[round(mean(found["shipped"][key]), 4)], config=config, seeds=seeds[:1],
+            )  # fmt: skip
+    name = size["ablation_data"]
+    real = shipped["found"].get(name, {}).get("real", {})
+    for method in ("grey", "mean", *LEARNED):
+        group = [parts[f"{seed}-{method}"] for seed in seeds]
+        against = [parts[f"{seed}-l2"] for seed in seeds]
+        for key in group[0]["found"]:
+            if key == "share":
+                continue
+            what, unit = METRICS[key]
+            pairs = [
+                [a - b for a, b in zip(p["found"][key], q["found"][key], strict=True)]
+                for p, q in zip(group, against, strict=True)
+            ]
+            over = [mean(list(column)) for column in zip(*pairs, strict=True)]  # per picture, the mean over seeds
+            config = {
+                "size": size, "objective": dataclasses.asdict(OURS), "minus_l2": round(mean(over), 4),
+                "minus_l2_interval": interval(over), "share_of_bound": [p["found"]["share"] for p in group],
+            }  # fmt: skip
+            if key in real:
+                config["real"] = round(mean(real[key]), 4)
+            made[f"colours-{name}-{method}-{key}"] = record(
+                group, claim=f"what the colours of one method are worth: {METHODS[method]}",
+                dataset=f"{CALLED[name]}, {len(group[0]['found'][key])} test pictures at {SIDE} x {SIDE}",
+                method=METHODS[method], metric=what, unit=unit,
+                values=[round(mean(p["found"][key]), 4) for p in group], config=config, seeds=seeds,
+            )  # fmt: skip
+    return made
+
+
+DEVIATIONS = [
+    "EfficientNet-Lite0, frozen, in place of VGG16; chroma at a quarter of the side, made to follow the edges of L.",
+    "Short training; the constants of the record say how short.",
+]

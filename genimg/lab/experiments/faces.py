@@ -1,0 +1,300 @@
+"""WGAN-GP on faces: the generator and critic of chapter 07, measured against held-out faces, kept for the zoo.
+
+What is kept is the moving average of G's weights; the last state of G is measured beside it, and real training faces in
+place of generated ones say what a perfect generator would reach.
+
+Memory of profile `full`: the pictures stay bytes, 1.9 GiB for CelebA where floats would be 7.5, and a step takes
+2.4 GiB (weights, their average and last good state, Adam, both passes; measured on a CPU in bfloat16, not on a GPU).
+That leaves room on a GPU of 8 GB; pictures that would take more than a third of its memory stream.
+
+Book: 07_inpainting.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from genimg import data, zoo
+from genimg._base import devices, seeding
+from genimg._base.records import Record
+from genimg.gan import networks, objectives
+from genimg.gan.distributions import Gaussian, Mirrored, Pushforward, pictures
+from genimg.gan.training import critic_steps, encoder_steps, gan_steps
+from genimg.lab.experiments import Progress
+from genimg.lab.experiments.parts import Stopwatch
+from genimg.numerics import metrics, transport
+
+# start: updates of the decoder that G starts as, and its rate. goes_on: networks of the zoo with which the game goes on
+# instead; the start then trains the encoder alone, for they are kept without theirs. keep: the rate of G in the encoder
+# steps beside the game; 0 plays the game alone. share and drift: of `objectives.WassersteinGP`.
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {
+        "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "up": "resize",
+        "critic_width": 8, "goes_on": None, "start": 3, "start_lr": 1e-3, "keep": 1e-4, "warm": 2, "steps": 4,
+        "batch": 8, "critic_per_step": 1, "lr": 1e-3, "critic_lr": 1e-3, "share": 0.5, "drift": 1e-3, "amp": False,
+        "decay": 0.9, "every": 2, "samples": 16, "scales": 3,
+    },
+    "cpu": {
+        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
+        "critic_width": 48, "goes_on": "faces-256", "start": 1000, "start_lr": 1e-3, "keep": 6e-5, "warm": 0,
+        "steps": 40_000, "batch": 32,
+        "critic_per_step": 1, "lr": 3e-4, "critic_lr": 6e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
+        "every": 250, "samples": 1000, "scales": 4,
+    },
+    "full": {
+        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 128, "up": "resize",
+        "critic_width": 96, "goes_on": None, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150,
+        "steps": 200_000, "batch": 64, "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25,
+        "drift": 1e-3, "amp": True, "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
+    },
+}  # fmt: skip
+NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
+NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
+PATCH, PER_IMAGE, DIRECTIONS = 7, 8, 256
+FEATURE_SIDE = 16
+
+
+def run(
+    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
+) -> dict[str, Record]:
+    """Sliced W1 at several scales, precision and recall: of the average of G, of its last state, of real faces."""
+    size, seconds = SIZES[profile], 0.0
+    train, test = (data.load(size["data"], split, size=size["side"]) for split in ("train", "test"))
+    found = []
+    for k, seed in enumerate(seeds):
+        folder = out / "faces" / f"{profile}-{seed}"
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        watch = Stopwatch(folder / "seconds.json")
+        arguments = {
+            "latent": size["latent"], "size": size["side"], "channels": train.images.shape[1], "width": size["width"],
+            "up": size["up"], "critic_width": size["critic_width"],
+        }  # fmt: skip
+        G, D = zoo.ARCHITECTURES[size["architecture"]](**arguments, seed=seeding.child(seed, "networks"))
+        E = networks.encoder(
+            size["latent"], size["side"], arguments["channels"], size["critic_width"], seeding.child(seed, "encoder")
+        )
+        # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
+        G, D, E = (network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
+        if size["goes_on"]:
+            for network, known in zip((G, D), zoo.load(size["goes_on"], device), strict=True):
+                network.load_state_dict(known.state_dict())
+        average = copy.deepcopy(G)
+        for done in played(G, D, E, average, train, seed, device, folder, size):
+            if done % 20 == 0:
+                total = len(seeds) * (size["start"] + size["steps"])
+                progress(f"faces seed {seed}", k * (size["start"] + size["steps"]) + done, total)
+            if done % size["every"] == 0 or done == size["start"] + size["steps"]:
+                watch.keep()
+        found.append(measure({"average": average.eval(), "last": G.eval()}, train, test, seed, size))
+        seconds += watch.seconds
+        digest = zoo.save(
+            "faces", size["architecture"], arguments, average, D, recipe(size, train, seed, profile, device, found[-1]),
+            folder=folder,
+        )  # fmt: skip
+    common: dict[str, Any] = {
+        "chapter": "07_inpainting",
+        "source": "this project; the talk shows faces of its generator without a number",
+        "seeds": seeds,
+        "profile": profile,
+        "device": devices.describe(device),
+        "seconds": round(seconds, 1),
+        "reported": None,
+        "dataset": f"{NAMES[size['data']]} {size['side']}x{size['side']}, {len(train)} training faces; as many samples "
+        f"as test faces, {min(size['samples'], len(test))} of each",
+    }
+    return {
+        f"faces-{metric}{'' if network == 'average' else f'-{network}'}": record(
+            network, metric, found, size, common, digest if len(seeds) == 1 and network == "average" else None
+        )
+        for network in NETWORKS
+        for metric in ("sliced-w1", "precision", "recall")
+    }
+
+
+def played(
+    G: nn.Module, D: nn.Module, E: nn.Module, average: nn.Module, train: data.Images, seed: int, device: torch.device,
+    folder: Path, size: dict[str, Any],
+) -> Iterator[int]:  # fmt: skip
+    """Trains the four networks in place; yields the number of steps done, those of the start included."""
+    rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("latent", "objective", "start", "keep")}
+
+    def law(name: str) -> Mirrored:
+        seeds = seeding.child(seed, name)
+        return Mirrored(pictures(train.images, seeds, device, memory_format=torch.channels_last))
+
+    shared: dict[str, Any] = {"batch": size["batch"], "amp": size["amp"], "checkpoint_every": size["every"]}
+    latent = Gaussian(size["latent"], rng["latent"])
+    objective = objectives.WassersteinGP(10.0, size["share"], size["drift"])
+    G.requires_grad_(not size["goes_on"])
+    for start in encoder_steps(
+        E, G, law("start"), steps=size["start"], rng=rng["start"], lr=size["start_lr"], decay_lr=True,
+        checkpoint=folder / "start.safetensors", **shared,
+    ):  # fmt: skip
+        yield start.step
+    G.requires_grad_(True)
+    if not (folder / "state.safetensors").exists():
+        average.load_state_dict(G.state_dict())
+        # A critic that knows nothing yet would first lead the decoder astray.
+        warm = critic_steps(
+            D, law("warm"), Pushforward(G, latent), objective, steps=size["warm"], rng=rng["objective"],
+            batch=size["batch"], lr=size["critic_lr"],
+        )  # fmt: skip
+        for _ in warm:
+            pass
+    game = gan_steps(
+        G, D, law("real"), latent, objective, steps=size["steps"], rng=rng["objective"],
+        critic_per_step=size["critic_per_step"], lr=size["lr"], critic_lr=size["critic_lr"], betas=(0.0, 0.99),
+        average=average, average_decay=size["decay"], decay_lr=True, checkpoint=folder / "state.safetensors", **shared,
+    )  # fmt: skip
+    if not size["keep"]:
+        yield from (size["start"] + step.step for step in game)
+        return
+    half = {**shared, "batch": size["batch"] // 2}
+    kept = encoder_steps(
+        E, G, law("keep"), steps=size["steps"], rng=rng["keep"], lr=size["keep"], encoder_lr=size["lr"], decay_lr=True,
+        checkpoint=folder / "keep.safetensors", **half,
+    )  # fmt: skip
+    yield from (size["start"] + step.step for step, _ in zip(game, kept, strict=True))
+
+
+def recipe(
+    size: dict[str, Any], train: data.Images, seed: int, profile: str, device: torch.device, found: dict[str, Any]
+) -> dict[str, Any]:
+    """What the manifest says of the weights."""
+    return {
+        "data": f"{size['data']} train, {len(train)} faces, flipped at random",
+        "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
+        "steps": size["steps"],
+        "seed": seed,
+        "objective": f"WGAN-GP, lambda 10 on {size['share']:g} of each batch, drift {size['drift']:g}",
+        "optimiser": f"Adam, lr {size['lr']} for G, {size['critic_lr']} for D, falling linearly to 0, betas (0, 0.99), "
+        f"batch {size['batch']}, {size['critic_per_step']} critic updates per step, "
+        f"{'bfloat16' if size['amp'] else 'float32'}",
+        "start": (
+            f"goes on from {size['goes_on']}, sha256 {zoo.manifest()[size['goes_on']]['sha256'][:12]}"
+            if size["goes_on"]
+            else f"decoder of a variational autoencoder, {size['start']} steps"
+        )
+        + f"; an encoder is trained beside the game, with lr {size['keep']:g} for G",
+        "average": f"G is the moving average of its weights, decay {size['decay']}",
+        "sliced_w1_to_test": round(found["average"]["sliced-w1"], 4),
+        "precision": round(found["average"]["precision"], 4),
+        "recall": round(found["average"]["recall"], 4),
+        "profile": profile,
+        "device": devices.describe(device),
+    }
+
+
+def measure(
+    generators: dict[str, nn.Module], train: data.Images, test: data.Images, seed: int, size: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The numbers of each generator and of real training faces; all on the CPU, so that every device is judged alike.
+
+    Returns:
+        By the keys of `NETWORKS`: sliced-w1, the mean over the scales; per_scale; precision; recall.
+    """
+    n = min(size["samples"], len(test))
+    some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "floor")))[:n]
+    held_out = test.take(torch.randperm(len(test), generator=seeding.rng(seeding.child(seed, "test")))[:n]).floats()
+    found = {}
+    for name in NETWORKS:
+        if name == "real":
+            fake = train.take(some).floats()
+        else:
+            # The same z for both states of G, so that only the weights differ.
+            law = Gaussian(size["latent"], seeding.rng(seeding.child(seed, "samples")))
+            G = Pushforward(generators[name].cpu(), law)
+            fake = torch.cat([G.sample(len(part)) for part in held_out.split(100)])
+        per_scale = distances(held_out, fake, size["scales"], seed)
+        real_pixels, fake_pixels = (avg_pool2d(x, x.shape[-1] // FEATURE_SIDE) for x in (held_out, fake))
+        found[name] = {
+            "sliced-w1": sum(per_scale.values()) / len(per_scale),
+            "per_scale": per_scale,
+            **metrics.precision_recall(real_pixels, fake_pixels)._asdict(),
+        }
+    return found
+
+
+def distances(real: Tensor, fake: Tensor, scales: int, seed: int) -> dict[str, float]:
+    """Sliced W1 between patches of each scale, by its side in pixels: the same places and directions for all laws."""
+    rng = seeding.rng(seeding.child(seed, "slices"))
+    found = {}
+    for x, y in zip(bands(real, scales), bands(fake, scales), strict=True):
+        corners = torch.randint(x.shape[-1] - PATCH + 1, (2, len(x), PER_IMAGE), generator=rng)
+        found[str(x.shape[-1])] = transport.sliced_w1(patches(x, corners), patches(y, corners), DIRECTIONS, rng)
+    return found
+
+
+def bands(x: Tensor, scales: int) -> list[Tensor]:
+    """A Laplacian pyramid: what each halving of the side loses, then what is left; finest first.
+
+    Source: Burt and Adelson 1983; compared by patches as in Karras et al. 2018, section 5, but with means of 2 x 2
+    pixels, and without scaling the patches to unit variance.
+
+    Example:
+        >>> fine, coarse = bands(torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]]), 2)
+        >>> fine.flatten().tolist(), coarse.flatten().tolist()
+        ([-3.0, -1.0, 1.0, 3.0], [4.0])
+    """
+    found = []
+    for _ in range(scales - 1):
+        small = avg_pool2d(x, 2)
+        found.append(x - interpolate(small, scale_factor=2, mode="bilinear", align_corners=False))
+        x = small
+    return [*found, x]
+
+
+def patches(x: Tensor, corners: Tensor) -> Tensor:
+    """(n · k, c · 49): k patches of each image, their (top, left) in `corners` (2, n, k)."""
+    tops, lefts = corners
+    windows = x.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (n, c, tops, lefts, 7, 7)
+    return windows[torch.arange(len(x))[:, None], :, tops, lefts].flatten(0, 1).flatten(1)
+
+
+def record(
+    network: str,
+    metric: str,
+    found: list[dict[str, Any]],
+    size: dict[str, Any],
+    common: dict[str, Any],
+    weights: str | None,
+) -> Record:
+    """One metric of one law of faces, one value per seed."""
+    claims = {
+        "average": "WGAN-GP learns the law of faces",
+        "last": "what the moving average of the weights changes",
+        "real": "two samples of the true law: what no generator can be expected to beat",
+    }
+    trained = f"WGAN-GP, {size['architecture']} of width {size['width']}, {size['steps']} steps"
+    deviations = ["No FID, KID or Inception score: their weights cannot be had offline."]
+    if metric == "sliced-w1":
+        names = f"sliced W1 of {PATCH}x{PATCH} patches, mean over {size['scales']} bands of a Laplacian pyramid"
+        deviations.append("A measure of this project's own: not comparable with sliced distances elsewhere.")
+        details = {
+            "per_scale": {s: [f[network]["per_scale"][s] for f in found] for s in found[0][network]["per_scale"]}
+        }
+    else:
+        names = f"{metric}, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
+        deviations.append("The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only.")
+        details = {}
+    return Record(
+        claim=claims[network],
+        method=NETWORKS[network] + ("" if network == "real" else f"; {trained}"),
+        metric=names,
+        unit="1",
+        better="lower" if metric == "sliced-w1" else "higher",
+        values=[f[network][metric] for f in found],
+        config={**size, "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.99], **details},
+        weights=weights,
+        deviations=deviations,
+        **common,
+    )

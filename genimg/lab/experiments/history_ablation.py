@@ -1,0 +1,162 @@
+"""What each choice of HistoryAD is worth: the instants, the start of D_TV, the number of states, the bound, its length.
+
+One history per seed and digit serves every row, so that rows differ in one thing only. The base row has the instants,
+the start and the bound of the experiment `history-ad`; D_TV is trained for fewer steps, in smaller batches.
+
+Book: 05_history_ad.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genimg._base import devices, seeding
+from genimg._base.records import Record
+from genimg.gan import objectives
+from genimg.gan.distributions import Empirical, Gaussian
+from genimg.gan.history import History
+from genimg.lab.experiments import Progress, detectors
+from genimg.lab.experiments.history_ad import digits
+from genimg.problems import anomaly
+
+SIZES: dict[str, dict[str, Any]] = {
+    "quick": {"digits": [1], "gan_steps": 20, "width": 8, "detector_steps": 5, "batch": 32, "test": 300},
+    "cpu": {"digits": [0, 1, 8], "gan_steps": 200, "width": 16, "detector_steps": 100, "batch": 128, "test": 2000},
+    "full": {
+        "digits": list(range(10)), "gan_steps": 200, "width": 16, "detector_steps": 1000, "batch": 256, "test": 10_000,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row: how the instants are weighted, where D_TV starts, how it is bounded and how long it is trained.
+
+    Attributes:
+        rate: decay over the whole run, rate · steps; start: share of the run that is dropped.
+        init: of D_TV; states: how many of the saved ones are used, evenly spaced.
+        tanh: the hard bound in place of the soft one; length: D_TV's steps over those of the base row.
+        smooth: weight of the penalty on D_TV's slope.
+    """
+
+    rate: float = 0.0
+    start: float = 0.25
+    init: str = "mean"
+    states: int = 40
+    tanh: bool = False
+    length: float = 1.0
+    smooth: float = 0.0
+
+
+BASE = Setting()
+GRID = {f"rate{rate:g}-start{start:g}": Setting(rate, start) for rate in (0.0, 4.0, 16.0) for start in (0.0, 0.25, 0.5)}
+SETTINGS = GRID | {
+    "init-last": replace(BASE, init="last"),
+    "init-scratch": replace(BASE, init="scratch"),
+    "states-2": replace(BASE, states=2),
+    "states-10": replace(BASE, states=10),
+    "tanh": replace(BASE, tanh=True),
+    "quarter": replace(BASE, length=0.25),
+    "smooth": replace(BASE, smooth=1.0),
+}
+
+
+def run(
+    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
+) -> dict[str, Record]:
+    """A record per setting: AUROC, mean over the digits, one value per seed."""
+    size, begun = SIZES[profile], time.perf_counter()
+    x, labels = digits(subset=profile == "quick")
+    found: dict[str, list[list[float]]] = {name: [[] for _ in seeds] for name in SETTINGS}
+    jobs = [(seed, digit) for seed in seeds for digit in size["digits"]]
+    for done, (seed, digit) in enumerate(jobs):
+        progress(f"seed {seed}, digit {digit}", done, len(jobs))
+        split = anomaly.fence_split(labels, digit)
+        rng = seeding.rng(seeding.child(seed, f"test {digit}"))
+        some = torch.randperm(len(split.test.rows), generator=rng)[: size["test"]]
+        test = x[split.test.rows[some]].to(device)
+        every = aurocs(x[split.train.rows].to(device), test, split.test.anomalous[some], seed, digit, size)
+        for name, value in every.items():
+            found[name][seeds.index(seed)].append(value)
+    progress("history-ablation", len(jobs), len(jobs))
+    seconds = round(time.perf_counter() - begun, 1)
+    return {
+        f"history-ablation-{name}": Record(
+            claim="how much each choice of HistoryAD matters",
+            chapter="05_history_ad",
+            source="this project; the talk names the choices and states none",
+            dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size['digits']))}; "
+            f"{size['test']} test digits each",
+            method=f"HistoryAD, plain: {describe(setting)}",
+            metric="AUROC, mean over digits",
+            unit="1",
+            better="higher",
+            reported=None,
+            values=[sum(one) / len(one) for one in found[name]],
+            seeds=seeds,
+            config={**size, **vars(setting), "per_digit": [[round(v, 4) for v in one] for one in found[name]]},
+            profile=profile,
+            device=devices.describe(device),
+            seconds=seconds,
+            weights=None,
+            deviations=["The constants of the paper are not public; all of these are this project's."],
+        )
+        for name, setting in SETTINGS.items()
+    }
+
+
+def describe(setting: Setting) -> str:
+    """What differs from the base row, in words.
+
+    Example:
+        >>> describe(BASE), describe(replace(BASE, init="last", rate=4.0))
+        ('the base row', 'rate 4, init last')
+    """
+    changed = {name: value for name, value in vars(setting).items() if value != getattr(BASE, name)}
+    words = []
+    for name, value in changed.items():
+        words.append(name if value is True else f"{name} {value}" if name == "init" else f"{name} {value:g}")
+    return ", ".join(words) or "the base row"
+
+
+def aurocs(
+    normal: torch.Tensor, test: torch.Tensor, anomalous: torch.Tensor, seed: int, digit: int, size: dict[str, Any]
+) -> dict[str, float]:
+    """AUROC of every setting for one digit and one history; D_TV draws the same random numbers in each."""
+    device, steps = normal.device, size["gan_steps"]
+    history, G, D, _, _ = detectors.play(normal, seed, str(digit), size)
+    values = {}
+    for name, setting in SETTINGS.items():
+        draws = {n: seeding.rng(seeding.child(seed, f"D_TV {n} {digit}"), device) for n in ("instants", "z", "x", "u")}
+        kept = {"rate": setting.rate / steps, "start": setting.start * steps}
+        some = thinned(history, setting.states, kept["start"])
+        D_tv, _ = anomaly.fit_detector(
+            D, some, Empirical(normal, draws["x"]), some.past(G, Gaussian(64, draws["z"]), draws["instants"], **kept),
+            objectives.TanhTotalVariation() if setting.tanh else objectives.TotalVariation(10.0, setting.smooth),
+            init=setting.init, seed=seed, steps=max(1, round(setting.length * size["detector_steps"])),
+            rng=draws["u"], batch=size["batch"], lr=1e-3, **kept,
+        )  # fmt: skip
+        values[name] = anomaly.evaluate(anomaly.anomaly_score(D_tv, test), anomalous).auroc
+    return values
+
+
+def thinned(history: History, states: int, start: float) -> History:
+    """At most `states` of the states from `start` on, evenly spaced, the last one among them.
+
+    Example:
+        >>> h, net = History(), torch.nn.Linear(1, 1)
+        >>> for t in range(1, 11): h.add(t, net, net)
+        >>> thinned(h, 3, start=5).times
+        [5, 7, 10]
+    """
+    kept = [k for k, t in enumerate(history.times) if t >= start]
+    chosen = [kept[k] for k in torch.linspace(0, len(kept) - 1, min(states, len(kept))).long().tolist()]
+    found = History()
+    for name in ("times", "generators", "critics"):
+        setattr(found, name, [getattr(history, name)[k] for k in chosen])
+    return found

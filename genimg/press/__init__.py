@@ -1,0 +1,1 @@
+"""From chapters to the book: executing notebooks, pages, API, index, PDF, serving."""

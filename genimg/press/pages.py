@@ -1,0 +1,307 @@
+"""Pages from chapters: the text of the book and the executed notebooks, staged in one folder, through Jupyter Book.
+
+Papermill is the only executor (`genimg.press.execution`); the build executes nothing.
+
+Book: every page, through `genimg build`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from genimg._base import disk, records
+from genimg._base.errors import UsageError
+from genimg.press import address as addresses
+from genimg.press import api, indexing, notebooks, provenance
+from genimg.press.address import Address
+from genimg.press.slimming import slim
+
+NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
+SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
+STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
+READERS = "_readers"  # the staged folder of notebooks for readers, without what only pages understand
+MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")  # nbgrader's, which say what `genimg class student` takes out
+
+
+def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
+    """Everything that Jupyter Book reads, in `site`, which is emptied first.
+
+    Of each chapter the notebook in `executed` is taken if it is the same text as the committed one, else the committed
+    one, so that a page never shows the text of yesterday. A line on its provenance goes under every result.
+
+    Args:
+        root: the project folder.
+        executed: folder of executed notebooks, from `genimg run`; None takes the committed ones.
+        site: the folder to fill.
+        address: where readers find this copy of the book.
+
+    Returns:
+        One line for each chapter that is shown as committed although `executed` was given.
+    """
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(root / "book", site / "book", ignore=NOT_STAGED)
+    for path in sorted({path for pattern in STAGED_FROM_ROOT for path in root.glob(pattern)} - {root / "_build"}):
+        if path.is_dir():
+            shutil.copytree(path, site / path.name, ignore=NOT_STAGED)
+        else:
+            shutil.copy2(path, site / path.name)
+    (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
+    (site / "api.md").write_text(api.page(), encoding="utf-8")
+    notes, runs = [], _runs(executed)
+    known = records.load_all(root / "book" / "records")
+    for path in notebooks.chapters(root):
+        source, run = path, None
+        if executed:
+            candidate = executed / path.name
+            if not candidate.is_file():
+                notes.append(f"{path.stem}: as committed, it has not been run")
+            elif not notebooks.same_text(notebooks.read(candidate), notebooks.read(path)):
+                notes.append(f"{path.stem}: as committed, its text has changed since it was run")
+            else:
+                source = candidate
+                run = runs.get(path.stem)
+        shown = notebooks.read(source)
+        if run and run.get("sha256") != hashlib.sha256(source.read_bytes()).hexdigest():
+            run = None  # the entry is of another run
+        if source != path:  # what is said of a figure may have been corrected since
+            for cell, committed in zip(shown.cells, notebooks.read(path).cells, strict=True):
+                cell.metadata["genimg"] = committed.metadata.get("genimg", {})
+        _hide_markers(shown)
+        addresses.fill_notebook(shown, address)
+        notebooks.write(shown, site / READERS / path.name)
+        indexing.mark(shown)
+        provenance.annotate(shown, run, known)
+        notebooks.write(shown, site / "book" / path.name)
+    _fill_texts(site / "book", runs, address)
+    config = site / "_config.yml"
+    config.write_text(addresses.fill_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
+    return notes
+
+
+def _hide_markers(nb: NotebookNode) -> None:
+    """Takes the markers of solutions out of the code: a page shows whole solutions."""
+    for cell in notebooks.code_cells(nb):
+        lines = cell.source.splitlines(keepends=True)
+        cell.source = "".join(line for line in lines if line.strip() not in MARKERS).rstrip("\n")
+
+
+def _runs(executed: Path | None) -> dict[str, Any]:
+    """What the manifest of the runs in `executed` says, by chapter, of those that succeeded."""
+    manifest = executed / "manifest.json" if executed else None
+    if not manifest or not manifest.is_file():
+        return {}
+    remedy = "remove it, and run the chapters again"
+    content = disk.read_json(manifest, remedy)
+    entries = content.get("chapters") if isinstance(content, dict) else None
+    whole = isinstance(entries, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("seconds"), int | float) for entry in entries.values()
+    )
+    if not entries or not whole:
+        raise UsageError(f"{manifest} is no manifest of a run; {remedy}")
+    return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
+
+
+def _fill_texts(pages: Path, runs: Mapping[str, Any], address: Address | None) -> None:
+    """Puts the address and the seconds of each chapter's run, `{{seconds:04_wgan}}`, where the pages ask for them.
+
+    A chapter that this machine has not run gets a dash: a time typed by hand would be of another machine.
+    """
+
+    def time(match: re.Match[str]) -> str:
+        return f"{runs[match[1]]['seconds']:.0f} s" if match[1] in runs else "–"
+
+    for page in pages.glob("*.md"):
+        text = addresses.fill_text(page.read_text(encoding="utf-8"), address)
+        page.write_text(re.sub(r"\{\{seconds:(\w+)\}\}", time, text), encoding="utf-8")
+
+
+def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:
+    """HTML in `out/_build/html` from the staged book; a warning is an error (`jupyter-book build -n -W --keep-going`).
+
+    The pages are built beside the old ones, which stay until the new ones are whole.
+
+    Args:
+        root: the project folder; the log goes to `build/pages.log` in it.
+        site: the staged book.
+        out: folder that receives `_build/html`.
+        finish: called with the folder of the new pages before they take the place of the old ones.
+
+    Returns:
+        The page to open.
+
+    Raises:
+        UsageError: if Jupyter Book is missing, or it complains; the message holds its first complaint.
+    """
+    html, log = out / "_build" / "html", root / "build" / "pages.log"
+    _swept(html)
+    beside = Path(tempfile.mkdtemp(prefix=f".genimg-{os.getpid()}-", suffix=disk.PART, dir=html.parent))
+    try:
+        new = _built(site, beside, log)
+        slim(new)
+        _close(new)
+        finish(new)
+        os.chmod(new, 0o755)
+        old = beside / "old"
+        if html.exists():
+            os.replace(html, old)
+        try:
+            os.replace(new, html)
+        except OSError:
+            if old.exists():
+                os.replace(old, html)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return html / "index.html"
+
+
+def _swept(html: Path) -> None:
+    """Removes what killed builds left beside the pages; pages that one had already moved aside come back."""
+    html.parent.mkdir(parents=True, exist_ok=True)
+    for left in html.parent.glob(f".genimg-*{disk.PART}"):
+        if not html.exists() and (left / "old" / "index.html").is_file():
+            os.replace(left / "old", html)
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)  # of earlier versions
+
+
+def _built(site: Path, out: Path, log: Path) -> Path:
+    """The folder of the new pages, below `out`."""
+    html = out / "_build" / "html"
+    program = "from jupyter_book.cli.main import main; main()"
+    flags = ["-n", "-W", "--keep-going", "--path-output", str(out)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        command = [sys.executable, "-c", program, "build", str(site), *flags]
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    text = re.sub("\x1b\\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))  # colours, asked or not
+    log.write_text(text, encoding="utf-8")
+    if "No module named 'jupyter_book'" in text:
+        raise UsageError("building pages needs jupyter-book: pip install -e '.[book]'")
+    if code:
+        complaints = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        said = [line for line in text.splitlines() if any(map(str.isalnum, line))]  # not a rule of "="
+        first = (complaints or said[-1:] or ["no output"])[0]
+        raise UsageError(f"jupyter-book failed: {first}{more}; all of it is in {log}")
+    index = html / "index.html"
+    if not index.is_file():
+        raise UsageError(f"jupyter-book wrote no {index}; its log is {log}")
+    return html
+
+
+_POLICY = (
+    "default-src 'self' file: data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self' file:; "
+    "form-action 'self' file:"
+)
+"""Nothing from another host is loaded or asked, whatever a notebook's output contains; links can still be followed."""
+
+
+def _close(html: Path) -> None:
+    """Puts the policy into every page."""
+    tag = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub("<head[^>]*>", lambda match: f"{match[0]}\n{tag}", text, count=1), encoding="utf-8")
+
+
+def add_networks(html: Path, cache: Path) -> list[str]:
+    """The trained networks that pages run on a click, in `html/_live`; without them the pages keep fixed pictures.
+
+    Args:
+        html: the built pages.
+        cache: keeps what was downloaded and exported, for the next build.
+
+    Returns:
+        One line if they could not be made: the extra `live` is missing, or the npm registry is out of reach.
+    """
+    from genimg.widgets.live import site
+
+    try:
+        site.write(html, cache)
+    except UsageError as error:
+        return [f"no network runs in these pages: {error}"]
+    return []
+
+
+def add_downloads(root: Path, site: Path, html: Path) -> list[str]:
+    """What readers take with them: the notebooks, with the records that they read, and the package as a wheel.
+
+    The notebooks replace those that Jupyter Book put behind its download buttons, in `html/_sources/book`.
+
+    Returns:
+        One line if the wheel could not be made.
+    """
+    beside = html / "_sources" / "book"
+    for path in sorted((site / READERS).glob("*.ipynb")):
+        shutil.copy2(path, beside / path.name)
+    for path in (root / "book" / "records", root / "book" / "claims.json"):
+        if path.is_dir():
+            shutil.copytree(path, beside / path.name, dirs_exist_ok=True)
+        elif path.is_file():
+            shutil.copy2(path, beside / path.name)
+    try:
+        wheel(root, html)
+    except UsageError as error:
+        return [f"no wheel lies beside these pages: {error}"]
+    return []
+
+
+def wheel(root: Path, out: Path) -> Path:
+    """The package as a wheel in `out`, built from a copy, so that nothing of an earlier build gets into it.
+
+    Raises:
+        UsageError: if it cannot be built; the message holds pip's last line.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "source", Path(folder) / "wheel"
+        for name in SOURCE:
+            if (root / name).is_dir():
+                shutil.copytree(root / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            elif (root / name).is_file():
+                (source / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, source / name)
+        command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(made)]
+        done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+        found = sorted(made.glob("*.whl"))
+        if done.returncode or not found:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise UsageError(f"pip wheel failed: {said[-1] if said else 'no output'}")
+        for stale in out.glob("genimg_book-*.whl"):
+            stale.unlink()
+        return Path(shutil.copy2(found[0], out))
+
+
+def bundle(html: Path, file: Path) -> Path:
+    """One zip of the site with a folder `genimg-book` in it, to hand out: its index.html opens without a server.
+
+    Returns:
+        `file`, which is there whole or not at all.
+    """
+    part = disk.beside(file)
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(html.rglob("*")):
+                archive.write(path, Path("genimg-book") / path.relative_to(html))
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file
+
+
+def default_executed(root: Path) -> Path | None:
+    """`build/book` if a run left results there."""
+    folder = root / "build" / "book"
+    return folder if any(folder.glob("*.ipynb")) else None

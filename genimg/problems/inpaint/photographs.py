@@ -1,0 +1,213 @@
+"""Photographs in, photographs of the same size out, in which the missing parts of faces are filled.
+
+A network makes small squares of one kind. Here each file is searched for the squares that it understands, or they are
+given by hand; all squares of a batch of files are filled in one search, and put back.
+
+Book: 07_inpainting.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from genimg._base import disk
+from genimg._base.errors import UsageError, at_least, choice
+from genimg.data.raw import BROKEN, decode
+from genimg.data.stream import free_names
+from genimg.gan.distributions import Distribution
+from genimg.problems.inpaint import faces
+from genimg.problems.inpaint.completion import BLENDS
+from genimg.problems.inpaint.faces import Bits, Bytes, Square
+from genimg.problems.inpaint.files import Filled, Searching, Unusable, shape
+from genimg.problems.inpaint.losses import Loss
+from genimg.problems.inpaint.search import best_starts, frozen, search_steps
+
+BY_HAND = "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels"
+
+
+class _Ready(NamedTuple):
+    path: Path
+    known: Bits
+    squares: list[Square]
+    images: list[Tensor]
+    masks: list[Tensor]
+    note: str
+
+
+def read_square(text: str) -> Square:
+    """The square that a user means by "LEFT,TOP,SIDE".
+
+    Raises:
+        UsageError: anything but three whole numbers, or a side below 8 pixels.
+
+    Example:
+        >>> read_square("120,40,300")
+        Square(left=120, top=40, side=300)
+    """
+    try:
+        left, top, side = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"a crop is LEFT,TOP,SIDE in whole pixels, such as 120,40,300, not {text!r}") from None
+    return Square(left, top, at_least(side, 8, "the side of a crop"))
+
+
+def inpaint_photographs(
+    G: nn.Module,
+    D: nn.Module,
+    files: Sequence[Path],
+    mask: Tensor,
+    latent: Distribution,
+    out: Path,
+    *,
+    squares: Sequence[Square] = (),
+    blend: str = "poisson",
+    batch: int = 16,
+    candidates: int = 256,
+    restarts: int = 1,
+    steps: int = 300,
+    keep: Iterable[Path] = (),
+    loss: dict[str, Any] | None = None,
+    **search: Any,
+) -> Iterator[Searching | Filled | Unusable]:
+    """Fills what is missing in the faces of each file and writes `out`/<name>-inpainted.png, of the file's own size.
+
+    Pixels that are known stay what they are, bit by bit. A file of the model's own size is one square. Photographs are
+    turned as their EXIF data says, and keep their colour profile.
+
+    Args:
+        G, D, latent, out, blend, candidates, restarts, steps, search, loss, keep: as for `inpaint_files`.
+        files: from `data.picture_files`.
+        mask: (1, 1, h, w), see `read_mask`: of the model's size it is laid on every square, of a photograph's size on
+            the photograph, and the faces that it touches are filled.
+        squares: those to fill, in place of the faces that are found.
+        batch: files at once, and squares at once.
+
+    Yields:
+        One `Filled` or `Unusable` per file, and `Searching` in between.
+
+    Raises:
+        UsageError: a model of neither grey nor colour pictures, or a folder that cannot be made.
+    """
+    choice(blend, "blend", BLENDS)
+    pool = latent.sample(at_least(candidates, restarts, "candidates"))
+    channels, size = shape(G)
+    G, D = frozen(G), frozen(D)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {out} ({error.strerror or error})") from None
+    names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
+    targets = dict(zip(files, names, strict=True))
+    total = steps * len(files)
+    for start in range(0, len(files), at_least(batch, 1, "batch")):
+        part = files[start : start + batch]
+        ready: list[_Ready] = []
+        for path in part:
+            item = _guarded(path, lambda path=path: _read(path, mask, squares, size, channels))
+            if isinstance(item, Unusable):
+                yield item
+            else:
+                ready.append(item)
+        if ready:
+            # A batch of files counts as its files, however many faces they hold.
+            y, known = (
+                torch.stack([one for item in ready for one in getattr(item, name)]).to(pool)
+                for name in ("images", "masks")
+            )
+            filled, done = [], 0
+            for rows in torch.arange(len(y)).split(batch):
+                cost = Loss(D, y[rows], known[rows], **(loss or {}))
+                for step in search_steps(G, cost, best_starts(G, cost, pool, restarts), steps=steps, **search):
+                    share = (done + len(rows) * step.step / max(1, steps)) / len(y)
+                    yield Searching(start * steps + int(share * len(part) * steps), total)
+                done += len(rows)
+                z = step.best_z[torch.arange(len(rows)), step.best_loss.argmin(dim=1)]
+                with torch.no_grad():
+                    filled += list(G(z).cpu())
+            for item in ready:
+                mine, filled = filled[: len(item.squares)], filled[len(item.squares) :]
+                result = _guarded(item.path, lambda: _finish(item, mine, targets[item.path], blend))  # noqa: B023
+                yield result if isinstance(result, Unusable) else Filled(item.path, targets[item.path], item.note)
+        yield Searching(min(start + batch, len(files)) * steps, total)
+
+
+def _guarded(path: Path, work: Any) -> Any:
+    """What `work` gives, or why the file cannot be used."""
+    try:
+        return work()
+    except UsageError as error:
+        return Unusable(path, str(error))
+    except (*BROKEN, MemoryError) as error:
+        return Unusable(path, (str(error) or type(error).__name__).splitlines()[0])
+
+
+def _photograph(path: Path) -> tuple[Bytes, bytes | None]:
+    """(h, w, 1 or 3) and the colour profile, if the pixels still are in it."""
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise UsageError("is no regular file" if path.exists() else "does not exist")
+    data = path.read_bytes()
+    picture = decode(data)
+    with Image.open(io.BytesIO(data)) as source:
+        profile = source.info.get("icc_profile") if source.mode == picture.mode else None
+    return np.atleast_3d(np.asarray(picture)), profile
+
+
+def _read(path: Path, mask: Tensor, given: Sequence[Square], size: int, channels: int) -> _Ready:
+    photo, _ = _photograph(path)
+    h, w = photo.shape[:2]
+    small, whole = mask.shape[-2:] == (size, size), mask.shape[-2:] == (h, w)
+    if not small and not whole:
+        (height, width) = mask.shape[-2:]
+        raise UsageError(f"is {w}x{h}, but the mask is {width}x{height} and the model's images {size}x{size}")
+    squares = list(given) or (
+        [Square(0, 0, size)]
+        if (h, w) == (size, size)
+        else faces.find(photo.squeeze(2) if photo.shape[2] == 1 else photo)
+    )
+    if not squares:
+        raise UsageError(f"no face was found; {BY_HAND}")
+    known = mask[0, 0].numpy() == 1 if whole else np.ones((h, w), dtype=bool)
+    for square in () if whole else squares:
+        known = faces.enlarged(mask[0, 0], square, known)
+    owner = faces.shares(known, squares)
+    touched = [k for k in range(len(squares)) if (owner == k).any()]
+    if not touched:
+        count = (
+            f"the square of the {'crop' if given else 'face'}"
+            if len(squares) == 1
+            else f"any of the {len(squares)} squares"
+        )
+        raise UsageError(f"nothing is missing in {count}; {BY_HAND}, or paint the mask over a face")
+    squares = [squares[k] for k in touched]
+    both = [faces.crop(photo, known, square, size, channels) for square in squares]
+    note = (
+        ""
+        if (h, w) == (size, size)
+        else f"{len(squares)} {'crop' if given else 'face'}{'s' * (len(squares) > 1)} filled: "
+    )
+    note += "; ".join(f"{s.side} pixels at {s.left},{s.top}" for s in squares) if note else ""
+    left = int((~known & (owner < 0)).sum())
+    note += f"; {left} missing pixels lie outside and stay" if left else ""
+    return _Ready(path, known, squares, [image for image, _ in both], [m for _, m in both], note)
+
+
+def _finish(item: _Ready, images: list[Tensor], target: Path, blend: str) -> None:
+    """Puts the squares back into the photograph, which is read again: a batch of large ones would not fit in memory."""
+    photo, profile = _photograph(item.path)
+    if photo.shape[:2] != item.known.shape:
+        raise UsageError("has changed while it was worked on")
+    known, owner = item.known, faces.shares(item.known, item.squares)
+    for k, (square, image) in enumerate(zip(item.squares, images, strict=True)):
+        photo = faces.put_back(photo, known, square, image, owner == k, blend)
+        known = known | (owner == k)  # the next one joins on
+    data = io.BytesIO()
+    Image.fromarray(photo.squeeze(2) if photo.shape[2] == 1 else photo).save(data, "PNG", icc_profile=profile)
+    disk.write(target, data.getvalue())

@@ -1,0 +1,193 @@
+"""The search in the latent space: many images from many starts in one batch, each on its own.
+
+Book: 07_inpainting.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genimg._base.errors import UsageError, at_least, positive
+from genimg.problems.inpaint.losses import Loss
+
+POOL = 256  # images generated and compared at once
+
+
+class SearchStep(NamedTuple):
+    """z^(k) and what it costs, for n images from r starts each; none of it changes in later steps.
+
+    Attributes:
+        step: k, from 0 (the starts).
+        z: (n, r, d), where the search is.
+        loss: (n, r), at z.
+        best_z, best_loss: the same at the best place so far.
+        searching: (n, r) bool, False once a search has converged and rests.
+        images: gives G(z) (n, r, c, h, w), for a film or a slider.
+    """
+
+    step: int
+    z: Tensor
+    loss: Tensor
+    best_z: Tensor
+    best_loss: Tensor
+    searching: Tensor
+    images: Callable[[], Tensor]
+
+
+def frozen(network: nn.Module) -> nn.Module:
+    """The network in eval mode and without gradients for its weights: itself if it is so, else a copy.
+
+    In training mode a BatchNorm would tie the images of a batch together.
+    """
+    if not any(part.training for part in network.modules()) and not any(p.requires_grad for p in network.parameters()):
+        return network
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1) -> Tensor:
+    """For each image the `restarts` of the pool that cost least: G once per z of the pool, for all images together.
+
+    Args:
+        G: generator (k, d) → (k, c, h, w).
+        loss: of the n images.
+        pool: (N, d), N ≥ restarts; N = restarts gives every image the whole pool, random starts if it is random.
+
+    Returns:
+        (n, restarts, d), the best first.
+
+    Raises:
+        UsageError: a pool that is too small.
+
+    Book: 07_inpainting.
+    """
+    if len(pool) < at_least(restarts, 1, "restarts"):
+        raise UsageError(f"{restarts} starts per image need a pool of as many, got {len(pool)}")
+    G = frozen(G)
+    costs = []
+    for z in pool.split(POOL):
+        x = G(z)
+        prior = loss.prior_loss(x) if loss.prior else 0.0
+        costs.append(
+            torch.stack([loss.context(x, torch.tensor([k], device=x.device)) + prior for k in range(len(loss))])
+        )
+    best = torch.cat(costs, dim=1).topk(restarts, dim=1, largest=False).indices
+    return pool[best]
+
+
+def search_steps(
+    G: nn.Module,
+    loss: Loss,
+    start: Tensor,
+    *,
+    steps: int = 300,
+    lr: float = 0.1,
+    betas: tuple[float, float] = (0.9, 0.999),
+    clip: float | None = None,
+    sphere: bool = False,
+    patience: int | None = 50,
+    tolerance: float = 1e-3,
+    amp: bool = False,
+) -> Iterator[SearchStep]:
+    """ẑ = argmin_z L(G(z)) by Adam, from each of r starts for each of n images at once.
+
+    A search sees its own image and its own moments only, so that a batch gives what single runs give, to rounding.
+
+    Args:
+        G: generator; searched in eval mode, whatever mode it is in.
+        loss: of the n images.
+        start: z^(0), (n, r, d), on G's device.
+        steps: updates at most.
+        lr, betas: of Adam.
+        clip: after each update z is clipped to [−clip, clip]: 1 in Yeh's paper.
+        sphere: after each update z gets the norm back that it started with, as nearly all of a Gaussian's mass lies
+            near a sphere.
+        patience: a search ends once its loss has not fallen by the share `tolerance` within this many steps, and costs
+            nothing from there on; None never ends one.
+        tolerance: see `patience`.
+        amp: networks in bfloat16, z, its moments and the sums of the loss in float32. Several times as fast where the
+            processor has bfloat16 units and the networks are in channels last.
+
+    Yields:
+        `SearchStep` before the first update and after each one, until all searches have ended.
+
+    Raises:
+        UsageError: starts that do not fit, or both `clip` and `sphere`.
+
+    Source: the talk, "2nd Step"; Yeh et al. 2017, section 3.4; Kingma & Ba 2015, algorithm 1.
+    Book: 07_inpainting.
+    """
+    if start.ndim != 3 or len(start) != len(loss):
+        raise UsageError(f"start must be (n, restarts, d) for {len(loss)} images, got {tuple(start.shape)}")
+    if clip is not None and sphere:
+        raise UsageError("clip and sphere exclude each other")
+    at_least(steps, 0, "steps")
+    positive(lr, "lr")
+    G = frozen(G)
+    n, restarts, d = start.shape
+    image = torch.arange(n, device=start.device).repeat_interleave(restarts)
+    z = start.detach().reshape(-1, d).clone()
+    if clip is not None:
+        z.clamp_(-positive(clip, "clip"), clip)
+    radius = z.norm(dim=1, keepdim=True)
+    mean, square = torch.zeros_like(z), torch.zeros_like(z)
+    now = torch.full((len(z),), torch.inf, dtype=z.dtype, device=z.device)
+    best, best_z = now.clone(), z.clone()
+    mark, since = now.clone(), torch.zeros(len(z), dtype=torch.int64, device=z.device)  # the loss to beat, and its age
+    active = torch.arange(len(z), device=z.device)
+    seen: Tensor | None = None
+
+    for step in range(steps + 1):
+        at = z[active].requires_grad_(step < steps)
+        with torch.autocast(at.device.type, dtype=torch.bfloat16, enabled=amp):
+            x = G(at).to(at.dtype)
+            value = loss(x, image[active])
+        seen = x.detach().clone() if seen is None else seen.index_copy(0, active, x.detach())
+        now = now.index_copy(0, active, value.detach())
+        better = now < best
+        best, best_z = torch.where(better, now, best), torch.where(better[:, None], z, best_z)
+        fell = best < mark - tolerance * mark.abs().nan_to_num(posinf=0.0)
+        mark, since = torch.where(fell, best, mark), torch.where(fell, 0, since + 1)
+        resting = torch.zeros_like(fell) if patience is None else since >= at_least(patience, 1, "patience")
+        going = active[~resting[active]] if step < steps else active[:0]
+        searching = torch.zeros_like(resting).index_fill(0, going, True)
+        yield _shown(step, (n, restarts), z.clone(), now, best_z, best, searching, seen)
+        if len(going) == 0:
+            return
+
+        (slope,) = torch.autograd.grad(value.sum(), at)
+        slope = slope[~resting[active]]
+        active = going
+        mean[active] = betas[0] * mean[active] + (1 - betas[0]) * slope
+        square[active] = betas[1] * square[active] + (1 - betas[1]) * slope.square()
+        along = mean[active] / (1 - betas[0] ** (step + 1))
+        moved = z[active] - lr * along / ((square[active] / (1 - betas[1] ** (step + 1))).sqrt() + 1e-8)
+        if clip is not None:
+            moved.clamp_(-clip, clip)
+        if sphere:
+            moved *= radius[active] / moved.norm(dim=1, keepdim=True)
+        z[active] = moved
+
+
+def _shown(
+    step: int,
+    shape: tuple[int, int],
+    z: Tensor,
+    loss: Tensor,
+    best_z: Tensor,
+    best_loss: Tensor,
+    searching: Tensor,
+    images: Tensor,
+) -> SearchStep:
+    def by_start(rows: Tensor) -> Tensor:
+        return rows.reshape(*shape, *rows.shape[1:])
+
+    return SearchStep(
+        step, by_start(z), by_start(loss), by_start(best_z), by_start(best_loss), by_start(searching),
+        images=lambda: by_start(images),
+    )  # fmt: skip

@@ -1,0 +1,27 @@
+"""Trained networks in the reader's browser: exported from the zoo to ONNX when the pages are built, run by
+onnxruntime-web on the first click.
+
+`graph` writes a module as ONNX, `walks` and its neighbours say which, `vendor` fetches the runtime from the npm
+registry, and `site` puts all of it beside the pages. Nothing that they make is committed.
+
+Book: 05_history_ad, 06_chromagan, 07_inpainting, in the built pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from genimg.widgets.live.colours import shipped
+from genimg.widgets.live.graph import Graph as Graph
+from genimg.widgets.live.graph import onnx_bytes as onnx_bytes
+from genimg.widgets.live.search import search, starts
+from genimg.widgets.live.walks import digits, faces
+
+GRAPHS: dict[str, Callable[[], Graph]] = {
+    "colours": shipped,
+    "digits": digits,
+    "faces": faces,
+    "search": search,
+    "search-starts": starts,
+}
+"""By name: what `openLive(model, name)` of the widgets can run."""
