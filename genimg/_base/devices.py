@@ -1,7 +1,4 @@
-"""Where tensors live: `auto`, `cpu` or `cuda`, and how a record names it.
-
-Book: every chapter's set-up cell.
-"""
+"""Where tensors live: `auto`, `cpu` or `cuda`, and how a record names it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Files that are whole or not there, whatever happens to who writes them; and one run per folder.
-
-Book: 04_wgan (checkpoints).
-"""
+"""Files that are whole or not there, whatever happens to who writes them; and one run per folder."""
 
 from __future__ import annotations
 

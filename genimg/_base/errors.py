@@ -1,7 +1,4 @@
-"""Bad input gets one clear line that says what to do.
-
-Book: every chapter, through the functions that call these.
-"""
+"""Bad input gets one clear line that says what to do."""
 
 from __future__ import annotations
 

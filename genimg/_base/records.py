@@ -1,7 +1,4 @@
-"""A number and where it comes from: one JSON file per number, the only source of figures in the book.
-
-Book: 08_scorecard.
-"""
+"""A number and where it comes from: one JSON file per number, the only source of figures in the book."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Randomness is passed around, never ambient: generators, independent sub-seeds, and one global switch.
 
 Nothing outside this module seeds a global generator.
-
-Book: every chapter's set-up cell.
 """
 
 from __future__ import annotations

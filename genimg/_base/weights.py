@@ -1,7 +1,4 @@
-"""Tensors on disk: safetensors, never pickles, written beside and renamed so that no reader sees half a file.
-
-Book: 04_wgan, where trained weights are loaded.
-"""
+"""Tensors on disk: safetensors, never pickles, written beside and renamed so that no reader sees half a file."""
 
 from __future__ import annotations
 

@@ -9,8 +9,6 @@
 
 With `subset=True` (profile `quick`) pictures that ship inside installed packages come first wherever they exist, and
 nothing is ever downloaded: the committed numbers of the book must not depend on what else lies on a machine.
-
-Book: every chapter that uses pictures.
 """
 
 from genimg.data.images import Images

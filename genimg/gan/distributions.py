@@ -1,7 +1,4 @@
-"""A distribution is anything with `.sample(n)`: data, noise, toy laws, and the image of one under a generator.
-
-Book: 01_generative_models, then everywhere.
-"""
+"""A distribution is anything with `.sample(n)`: data, noise, toy laws, and the image of one under a generator."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a GAN has been: states of G and D at regular steps, their mixture P_Ghist, and the mean critic.
 
 Source: Chatillon & Ballester 2020; the talk, "Anomalous distribution" and "Which initialization for D_TV?".
-Book: 04_wgan (a history is recorded), 05_history_ad (it is used).
 """
 
 from __future__ import annotations

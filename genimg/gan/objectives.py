@@ -11,8 +11,6 @@
 Conventions: two laws are always (real, fake); D is large on real; every loss is minimised; `distance` is the dual value
 that the critic has reached, in the units of the table (for the two total variations halved: δ in [0, 1]).
 An objective holds the constants of its paper and never steps an optimiser.
-
-Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan.
 """
 
 from __future__ import annotations
@@ -71,7 +69,6 @@ def gradient_penalty(D: Critic, real: Tensor, fake: Tensor, rng: torch.Generator
         A non-negative scalar, differentiable with respect to the weights of D.
 
     Source: Gulrajani et al. 2017, equation 3 and algorithm 1.
-    Book: 04_wgan.
 
     Example:
         >>> w = torch.tensor([3.0, 4.0])                    # a linear critic has gradient w everywhere: (5 - 1)^2
@@ -97,7 +94,6 @@ class Vanilla:
     −E[log D(G(z))], which has the same fixed point and a gradient that does not vanish where D is confident.
 
     Source: Goodfellow et al. 2014, equation 1 and section 3.
-    Book: 02_gan_theory.
 
     Example:
         >>> x = torch.zeros(4, 1)                                    # D = 1/2 everywhere gives -log 4
@@ -136,7 +132,6 @@ class WassersteinClip(_Wasserstein):
     D is then k-Lipschitz for some k that depends on c and the architecture, so `distance` estimates k · W1.
 
     Source: Arjovsky, Chintala & Bottou 2017, algorithm 1 (c = 0.01).
-    Book: 04_wgan.
     """
 
     c: float = 0.01
@@ -171,7 +166,6 @@ class WassersteinGP(_Wasserstein):
 
     Source: Gulrajani et al. 2017, equation 3 (λ = 10); the talk, "Wasserstein GAN"; drift: Karras et al. 2018,
     appendix A (0.001); share: this project.
-    Book: 04_wgan, 07_inpainting.
 
     Example:
         >>> x, D = torch.ones(4, 2), lambda x: x.sum(1)                  # slope √2, scores 2 on real and 0 on fake
@@ -216,7 +210,6 @@ class TotalVariation(_Wasserstein):
     method: the supremum is then a distance that sees how far apart two supports lie, and is below 2 δ.
 
     Source: Chatillon & Ballester 2020; the talk, "Training our anomaly detector D_TV" (λ is this project's choice).
-    Book: 03_wasserstein_tv, 05_history_ad.
 
     Example:
         >>> real, fake = torch.ones(3, 1), -torch.ones(3, 1)        # D = 3x leaves [-1, 1] by 2 on every sample
@@ -254,7 +247,6 @@ class TanhTotalVariation:
     and the network's own output serves as the score; a tanh applied in float32 would tie everything beyond |D| = 9.
 
     Source: the talk, "Training our anomaly detector D_TV": "bad gradient behavior".
-    Book: 05_history_ad.
 
     Example:
         >>> x = torch.full((3, 1), 20.0)                    # sure and wrong: D says 20 on fakes and -20 on real

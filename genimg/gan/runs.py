@@ -1,7 +1,4 @@
-"""What every training loop needs beside its losses: to notice divergence, to be interrupted, to average its weights.
-
-Book: 04_wgan (checkpoints).
-"""
+"""What every training loop needs beside its losses: to notice divergence, to be interrupted, to average its weights."""
 
 from __future__ import annotations
 

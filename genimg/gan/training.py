@@ -4,8 +4,6 @@ with a generator.
 A loop yields once per step, so that a progress bar, a live plot, early stopping and a history are ordinary `for`
 statements of the caller. Networks, laws and objective are arguments; nothing here knows which.
 Inside `ranks.joined`, as `torchrun … -m genimg train` is, both loops share each batch among the ranks.
-
-Book: 02_gan_theory (both loops), 04_wgan (checkpoints, history).
 """
 
 from __future__ import annotations
@@ -245,7 +243,6 @@ def encoder_steps(
 
     Source: Kingma & Welling 2014, equation 10; Rybkin, Daniilidis & Levine 2021 (the optimal variance); Larsen et al.
     2016 (a decoder that is a GAN's generator).
-    Book: 07_inpainting.
 
     Example:
         >>> import genimg as gi

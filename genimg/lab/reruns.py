@@ -2,8 +2,6 @@
 
 `book/tolerances.json` states one for every record, by the pattern of its name: the mean of a re-run may be `absolute`
 away, in the record's unit, and on top of that three times the spread of the record over its own seeds.
-
-Book: 08_scorecard.
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ a screen can show. Networks want numbers near [0, 1]; `scale_l` and `scale_ab` a
 The constants are those of the sRGB standard with six decimals, as in scikit-image, whose white is rounded too: a pixel
 with equal channels has |a| and |b| below 0.005, not 0. None of it may run in less than float32, so every formula is
 written with operations that autocast and TF32 leave alone.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ def rgb_to_lab(x: Tensor) -> Tensor:
     Raises:
         UsageError: for another shape, or integers.
 
-    Source: IEC 61966-2-1 (sRGB); CIE 15:2004, section 8.2.1. Book: 06_chromagan.
+    Source: IEC 61966-2-1 (sRGB); CIE 15:2004, section 8.2.1.
 
     Example:
         >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
@@ -63,7 +61,7 @@ def lab_to_rgb(lab: Tensor, clip: bool = True) -> Tensor:
     Raises:
         UsageError: as `rgb_to_lab`.
 
-    Source: as `rgb_to_lab`. Book: 06_chromagan.
+    Source: as `rgb_to_lab`.
 
     Example:
         >>> lab_to_rgb(torch.tensor([100.0, 0.0, 0.0]).reshape(1, 3, 1, 1)).flatten().round(decimals=3).tolist()
@@ -79,8 +77,6 @@ def lab_to_rgb(lab: Tensor, clip: bool = True) -> Tensor:
 def in_gamut(lab: Tensor, slack: float = 1e-4) -> Tensor:
     """Where a screen can show the colour: all of sRGB within [0, 1], up to `slack`. Bool (n, 1, h, w).
 
-    Book: 06_chromagan.
-
     Example:
         The strongest red there is, and a stronger one.
 
@@ -93,8 +89,6 @@ def in_gamut(lab: Tensor, slack: float = 1e-4) -> Tensor:
 
 def lightness(x: Tensor) -> Tensor:
     """L alone, (n, 1, h, w) in [0, 100], of sRGB pictures (n, 3, h, w) or grey ones (n, 1, h, w) in [0, 1].
-
-    Book: 06_chromagan.
 
     Example:
         >>> lightness(torch.tensor([0.0, 1.0]).reshape(1, 1, 1, 2)).round(decimals=3).tolist()
@@ -112,8 +106,6 @@ def grey(x: Tensor) -> Tensor:
     Returns:
         (n, 3, h, w) in [0, 1].
 
-    Book: 06_chromagan.
-
     Example:
         Pure blue is dark: Y = 0.072, which a screen shows as 0.298.
 
@@ -124,17 +116,12 @@ def grey(x: Tensor) -> Tensor:
 
 
 def scale_l(L: Tensor) -> Tensor:
-    """L / 100, in [0, 1]: what a network reads. The authors' uint8 L over 255 is the same number, rounded.
-
-    Book: 06_chromagan.
-    """
+    """L / 100, in [0, 1]: what a network reads. The authors' uint8 L over 255 is the same number, rounded."""
     return L / 100
 
 
 def scale_ab(ab: Tensor) -> Tensor:
     """(ab + 128) / 255, in [0, 1]: what a network writes. The authors' uint8 a and b over 255, without the rounding.
-
-    Book: 06_chromagan.
 
     Example:
         >>> scale_ab(torch.tensor([-128.0, 0.0, 127.0])).tolist()
@@ -144,10 +131,7 @@ def scale_ab(ab: Tensor) -> Tensor:
 
 
 def unscale_ab(ab: Tensor) -> Tensor:
-    """255 ab − 128, in CIE units: the inverse of `scale_ab`.
-
-    Book: 06_chromagan.
-    """
+    """255 ab − 128, in CIE units: the inverse of `scale_ab`."""
     return 255 * ab - 128
 
 

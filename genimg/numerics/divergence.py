@@ -3,8 +3,6 @@ r"""KL, JS and the total variation of two laws with known probabilities, and the
 Laws are the last axis of a tensor: probability mass functions (..., k) with sum 1, or densities on a grid with
 spacing `dx`, for which sums become integrals. Leading axes are a batch. Logarithms are natural (nats); everything is
 float64 and differentiable. The order of two laws is always (real, fake) = (P1, P2).
-
-Book: 02_gan_theory, 03_wasserstein_tv.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ def kl(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
     Raises:
         UsageError: for negative entries, or sums (times dx) other than 1.
 
-    Source: Kullback and Leibler, On information and sufficiency, 1951. Book: 02_gan_theory, 03_wasserstein_tv.
+    Source: Kullback and Leibler, On information and sufficiency, 1951.
 
     Example:
         >>> kl(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])).exp().item()
@@ -47,7 +45,6 @@ def js(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
     log 2 for disjoint laws, however near or far: what W1 repairs. Arguments, result and errors as for `kl`.
 
     Source: Goodfellow et al., Generative adversarial nets, 2014, equation (5) (there 2 JS - log 4 = V(G, D*)).
-    Book: 02_gan_theory, 03_wasserstein_tv.
 
     Example:
         >>> js(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])).exp().item()
@@ -65,7 +62,7 @@ def delta(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
 
     Source: Villani, Optimal transport: old and new, 2008, chapter 6; the talk's slide "Total Variation" writes
     delta = ||P1 - P2||_TV / 2, which is this, and delta = sup over -1 <= D <= 1 of E1 D - E2 D, which is 2 delta:
-    the supremum over 0 <= D <= 1 is delta. Book: 03_wasserstein_tv.
+    the supremum over 0 <= D <= 1 is delta.
 
     Example:
         >>> delta(torch.tensor([0.75, 0.25]), torch.tensor([0.25, 0.75])).item()
@@ -85,7 +82,7 @@ def hahn(p: Tensor, q: Tensor) -> Tensor:
         p: probabilities or densities (..., k).
         q: likewise.
 
-    Source: the talk, slides "Distances. Total Variation" and "Optimal dual variable". Book: 03_wasserstein_tv.
+    Source: the talk, slides "Distances. Total Variation" and "Optimal dual variable".
 
     Example:
         >>> hahn(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])).tolist()
@@ -107,7 +104,7 @@ def tv_dual(p: Tensor, q: Tensor, D: Tensor, dx: float = 1.0) -> Tensor:
     Raises:
         UsageError: for a D that leaves [-1, 1], else as for `kl`.
 
-    Source: the talk, slide "Distances. Total Variation". Book: 03_wasserstein_tv.
+    Source: the talk, slide "Distances. Total Variation".
 
     Example:
         >>> p, q = torch.tensor([0.75, 0.25]), torch.tensor([0.25, 0.75])
@@ -126,7 +123,7 @@ def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
         p: probabilities or densities of the real law, (..., k).
         q: of the generated law.
 
-    Source: Goodfellow et al., Generative adversarial nets, 2014, Proposition 1. Book: 02_gan_theory.
+    Source: Goodfellow et al., Generative adversarial nets, 2014, Proposition 1.
 
     Example:
         >>> optimal_discriminator(torch.tensor([0.75, 0.25, 0.0]), torch.tensor([0.25, 0.75, 0.0])).tolist()
@@ -151,7 +148,7 @@ def gan_value(p: Tensor, q: Tensor, D: Tensor, dx: float = 1.0) -> Tensor:
     Raises:
         UsageError: for a D that leaves [0, 1], else as for `kl`.
 
-    Source: Goodfellow et al., Generative adversarial nets, 2014, equations (1) and (6). Book: 02_gan_theory.
+    Source: Goodfellow et al., Generative adversarial nets, 2014, equations (1) and (6).
 
     Example:
         >>> p = torch.tensor([0.5, 0.5])

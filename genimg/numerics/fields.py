@@ -1,8 +1,6 @@
 """The discrete gradient of an image and its adjoint, shared by the inpainting loss and the Poisson editing step.
 
 A field p (n, 2, c, h, w) holds the difference to the next row in p[:, 0] and to the next column in p[:, 1].
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations
@@ -28,7 +26,6 @@ def grad(u: Tensor) -> Tensor:
         UsageError: for another number of axes.
 
     Source: Chambolle, An algorithm for total variation minimization and applications, 2004, section 2.
-    Book: 07_inpainting.
 
     Example:
         >>> grad(torch.tensor([[[[1.0, 2.0], [4.0, 8.0]]]])).squeeze().tolist()
@@ -57,7 +54,6 @@ def div(p: Tensor) -> Tensor:
         UsageError: for another shape.
 
     Source: Chambolle, An algorithm for total variation minimization and applications, 2004, section 2.
-    Book: 07_inpainting.
 
     Example:
         The Laplacian of a single bright pixel in the corner.

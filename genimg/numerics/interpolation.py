@@ -1,7 +1,4 @@
-"""Ways between two latents: straight, and along the sphere on which a Gaussian's draws nearly lie.
-
-Book: 04_wgan (latent interpolation), 07_inpainting.
-"""
+"""Ways between two latents: straight, and along the sphere on which a Gaussian's draws nearly lie."""
 
 from __future__ import annotations
 
@@ -23,8 +20,6 @@ def linear(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     Raises:
         UsageError: if the shapes differ.
-
-    Book: 04_wgan.
 
     Example:
         >>> linear(torch.tensor([0.0, 2.0]), torch.tensor([2.0, 0.0]), torch.tensor([0.0, 0.5, 1.0])).tolist()
@@ -51,7 +46,6 @@ def spherical(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
     Source: Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985; White, Sampling generative networks,
         2016, for latents of any length.
-    Book: 04_wgan.
 
     Example:
         >>> spherical(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 1 / 3)

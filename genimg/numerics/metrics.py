@@ -2,8 +2,6 @@
 
 Each number states the convention that papers leave open: the peak and the averaging of a PSNR, the positive class
 and the chance level of an AUPRC.
-
-Book: 04_wgan, 08_scorecard.
 """
 
 from __future__ import annotations
@@ -26,8 +24,6 @@ def mse(x: Tensor, y: Tensor, where: Tensor | None = None) -> float:
 
     Raises:
         UsageError: for different shapes, or an image of which no pixel counts.
-
-    Book: 07_inpainting.
 
     Example:
         >>> x = torch.tensor([[[[3.0, 1.0]]]])
@@ -52,7 +48,6 @@ def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images", where: Tens
         UsageError: for different shapes, a peak that is not positive, another `average`, or as `mse`.
 
     Source: the talk, slide "Quantitative results" (its MSE and PSNR columns fit "mse" with peak 255).
-    Book: 08_scorecard.
 
     Example:
         Errors of 1/10 everywhere, with peak 1: MSE = 1/100, 20 dB.
@@ -85,7 +80,7 @@ def ssim(x: Tensor, y: Tensor, peak: float, where: Tensor | None = None) -> floa
         UsageError: for different shapes, images below 11 x 11, a peak that is not positive, or no window at all.
 
     Source: Wang et al., Image quality assessment: from error visibility to structural similarity, 2004, equation (13),
-    per channel, by scikit-image. Book: 08_scorecard.
+    per channel, by scikit-image.
 
     Example:
         Two constants, 0 and 1, have no structure to compare: C1 / (1 + C1) = 1 / 10001.
@@ -126,7 +121,7 @@ def chroma_psnr(lab: Tensor, truth: Tensor, average: str = "images") -> float:
     Raises:
         UsageError: as `psnr`, or for another number of channels.
 
-    Source: this project's; published numbers for chroma differ in their peak and space. Book: 06_chromagan.
+    Source: this project's; published numbers for chroma differ in their peak and space.
 
     Example:
         An a off by 2 and b right: MSE = 2, whatever L is.
@@ -152,7 +147,7 @@ def colourfulness(x: Tensor) -> float:
     Raises:
         UsageError: for other shapes or values.
 
-    Source: Hasler & Süsstrunk, Measuring colourfulness in natural images, 2003, section 7. Book: 06_chromagan.
+    Source: Hasler & Süsstrunk, Measuring colourfulness in natural images, 2003, section 7.
 
     Example:
         All red: rg = 255, yb = 127.5, no spread; 0.3 · 255 · 1.25^½.
@@ -182,7 +177,7 @@ def auprc(scores: Tensor, labels: Tensor, *, positive: int, rule: str = "step") 
     Raises:
         UsageError: for different lengths, NaN scores, or labels without both classes.
 
-    Source: Davis and Goadrich, The relationship between precision-recall and ROC curves, 2006. Book: 05_history_ad.
+    Source: Davis and Goadrich, The relationship between precision-recall and ROC curves, 2006.
 
     Example:
         Ranking: positive, negative, positive. Precision 1 at recall 1/2, then 2/3 at recall 1.
@@ -212,7 +207,7 @@ def auroc(scores: Tensor, labels: Tensor, *, positive: int) -> float:
     Raises:
         UsageError: as for `auprc`.
 
-    Source: Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982. Book: 05_history_ad.
+    Source: Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982.
 
     Example:
         >>> auroc(torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 0, 1]), positive=1)
@@ -231,7 +226,6 @@ def chance(labels: Tensor, *, positive: int) -> float:
         UsageError: for labels without both classes.
 
     Source: Saito and Rehmsmeier, The precision-recall plot is more informative than the ROC plot …, 2015.
-    Book: 05_history_ad.
 
     Example:
         >>> chance(torch.tensor([1, 0, 0, 0]), positive=1)
@@ -265,7 +259,7 @@ def mode_coverage(samples: Tensor, centres: Tensor, radius: float) -> Coverage:
         UsageError: for shapes that do not fit, or a radius that is not positive.
 
     Source: Srivastava et al., VEEGAN: reducing mode collapse in GANs using implicit variational learning, 2017,
-    section 4.1. Book: 04_wgan.
+    section 4.1.
 
     Example:
         >>> mode_coverage(torch.tensor([[0.0, 0.1], [5.0, 5.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]]), radius=0.5)
@@ -305,7 +299,7 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> Precisi
         UsageError: for features that do not fit, NaN, or too few samples.
 
     Source: Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, 2019, equations
-    (1) and (2); there with features of VGG-16 and 50,000 samples. Book: 07_inpainting.
+    (1) and (2); there with features of VGG-16 and 50,000 samples.
 
     Example:
         Balls of radius 1 around 0, 1, 2; balls of radius 8 around 1 and 9. Of the latter, 9 is far from all that is

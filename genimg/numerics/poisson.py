@@ -9,8 +9,6 @@ work, chosen by the shape of each connected component of the missing region (`be
 - the rest, if it is large: conjugate gradients, preconditioned by a multigrid cycle on the missing pixels alone.
 
 Solvers are kept for the masks used last, so that further images under the same mask cost a product or two.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations
@@ -61,7 +59,6 @@ def edit(y: Tensor, g: Tensor, mask: Tensor) -> Tensor:
             known: ‖∇x − ∇g‖ then leaves a constant open.
 
     Source: Pérez, Gangnet & Blake, Poisson image editing, 2003, equation (3); Yeh et al. 2017, equation (6).
-    Book: 07_inpainting.
 
     Example:
         One missing pixel between 1 and 5, and a guide that rises by 1 at each step: x − 1 = 1 + r, 5 − x = 1 + r.

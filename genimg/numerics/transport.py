@@ -6,8 +6,6 @@ The primal is solved by the network simplex of POT, the dual by the HiGHS solver
 no code, so that equal values certify each other. Inputs may be of any float type and on any device; everything is
 computed and returned in float64 on the CPU. Costs are Euclidean and never squared: W1 has the units of x. Besides
 stand its blurred relative (Sinkhorn), and W2 on the line.
-
-Book: 03_wasserstein_tv.
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ def w1_primal(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = 
     Raises:
         UsageError: for empty clouds, NaN, different dimensions, or weights that are no probabilities.
 
-    Source: Villani, Optimal transport: old and new, 2008, Definition 6.1 with p = 1. Book: 03_wasserstein_tv.
+    Source: Villani, Optimal transport: old and new, 2008, Definition 6.1 with p = 1.
 
     Example:
         Half of the mass stays at 0, half moves from 1 to 3.
@@ -119,7 +117,7 @@ def transport_cost(cost: Tensor, a: Tensor | None = None, b: Tensor | None = Non
     Raises:
         UsageError: for a cost that is no finite matrix, or weights that are no probabilities.
 
-    Source: Peyré and Cuturi, Computational optimal transport, 2019, equation (2.11). Book: 03_wasserstein_tv.
+    Source: Peyré and Cuturi, Computational optimal transport, 2019, equation (2.11).
 
     Example:
         >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0])
@@ -156,7 +154,7 @@ def w1_dual(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = No
     Raises:
         UsageError: as for `w1_primal`.
 
-    Source: Villani, Optimal transport: old and new, 2008, Remark 6.5. Book: 03_wasserstein_tv.
+    Source: Villani, Optimal transport: old and new, 2008, Remark 6.5.
 
     Example:
         >>> dual = w1_dual(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 3.0]))
@@ -200,7 +198,7 @@ def w1_1d(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None
     Raises:
         UsageError: for points off the line, else as for `w1_primal`.
 
-    Source: Peyré and Cuturi, Computational optimal transport, 2019, Remark 2.30. Book: 03_wasserstein_tv.
+    Source: Peyré and Cuturi, Computational optimal transport, 2019, Remark 2.30.
 
     Example:
         >>> w1_1d(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 3.0]))
@@ -219,7 +217,7 @@ def w2_1d(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None
 
     Arguments and errors as for `w1_1d`.
 
-    Source: Peyré and Cuturi, Computational optimal transport, 2019, Remark 2.30 with p = 2. Book: 03_wasserstein_tv.
+    Source: Peyré and Cuturi, Computational optimal transport, 2019, Remark 2.30 with p = 2.
 
     Example:
         One half stays, one half moves from 1 to 3.
@@ -267,7 +265,7 @@ def sinkhorn(
         UsageError: for a cost or weights that are none, or an eps that is not positive.
         RuntimeError: if the row sums are not right after all steps.
 
-    Source: Cuturi, Sinkhorn distances, 2013; in logarithms Peyré and Cuturi 2019, section 4.4. Book: 03_wasserstein_tv.
+    Source: Cuturi, Sinkhorn distances, 2013; in logarithms Peyré and Cuturi 2019, section 4.4.
 
     Example:
         >>> cost = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
@@ -302,7 +300,6 @@ def sinkhorn_divergence(x: Tensor, y: Tensor, eps: float, a: Tensor | None = Non
     and S is positive for different laws. It tends to W1 as eps -> 0, and to half of an energy distance as eps -> inf.
 
     Source: Feydy et al., Interpolating between optimal transport and MMD using Sinkhorn divergences, 2019, equation 3.
-    Book: 03_wasserstein_tv.
 
     Example:
         >>> abs(sinkhorn_divergence(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]), eps=0.5)) < 1e-8
@@ -328,7 +325,6 @@ def sliced_w1(x: Tensor, y: Tensor, directions: int = 128, rng: torch.Generator 
         UsageError: for empty clouds, NaN, or different dimensions.
 
     Source: Bonneel et al., Sliced and Radon Wasserstein barycenters of measures, 2015, with p = 1.
-    Book: 04_wgan.
 
     Example:
         On the line the only directions are +1 and -1, and nothing is lost.
@@ -352,7 +348,6 @@ def c_transform(f: Tensor, cost: Tensor) -> Tensor:
 
     Source: Villani, Optimal transport: old and new, 2008, Definition 5.2 and Particular Case 5.4, there with the other
     sign: psi = -f.
-    Book: 03_wasserstein_tv.
 
     Example:
         >>> c_transform(torch.tensor([0.0, 5.0]), torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()

@@ -2,8 +2,6 @@
 
 Each function draws on `ax`, or on a new figure of the book's width, and returns the Axes (`.figure` is the Figure).
 None of them calls `plt.show()`; a figure cell ends with it.
-
-Book: every chapter.
 """
 
 from genimg.plots.densities import density1d as density1d

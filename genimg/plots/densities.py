@@ -1,7 +1,4 @@
-"""Laws on a line: densities with the critic that compares them, and histograms.
-
-Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""Laws on a line: densities with the critic that compares them, and histograms."""
 
 from __future__ import annotations
 

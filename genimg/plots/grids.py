@@ -1,7 +1,4 @@
-"""Grids of images: white gutters, no axes, one caption line.
-
-Book: every chapter that shows images.
-"""
+"""Grids of images: white gutters, no axes, one caption line."""
 
 from __future__ import annotations
 

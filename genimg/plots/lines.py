@@ -1,7 +1,4 @@
-"""Curves, with their names at their ends.
-
-Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""Curves, with their names at their ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Colours, widths and the matplotlib style.
-
-Book: every chapter.
-"""
+"""Colours, widths and the matplotlib style."""
 
 from __future__ import annotations
 

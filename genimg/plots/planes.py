@@ -1,7 +1,4 @@
-"""Laws, couplings and critics in the plane.
-
-Book: 01_generative_models, 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""Laws, couplings and critics in the plane."""
 
 from __future__ import annotations
 

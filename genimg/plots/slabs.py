@@ -1,7 +1,4 @@
-"""Networks as rows of slabs, one per layer: high where pictures are large, wide where there are many channels.
-
-Book: 06_chromagan.
-"""
+"""Networks as rows of slabs, one per layer: high where pictures are large, wide where there are many channels."""
 
 from __future__ import annotations
 

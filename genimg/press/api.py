@@ -128,9 +128,6 @@ def restructured(lines: list[str]) -> list[str]:
     """
     made, example, source = [], False, False
     for line in lines:
-        if line.startswith("Book:"):  # the page says which chapters use a name
-            source = False
-            continue
         source = line.startswith("Source:") or (source and line.startswith(" "))
         if source and line.startswith(" "):
             line = line.strip()  # its next lines are indented, and no definitions

@@ -1,8 +1,6 @@
 """Running chapters with papermill: which kernel, which environment, what is kept, and the manifest of a run.
 
 Results go to a folder of their own. A committed notebook changes only when that was asked for and its run succeeded.
-
-Book: every chapter, through `genimg run`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A markdown cell that introduces a term names it in its metadata, `"genimg": {"index": ["pushforward"]}`; the entry is
 written into the staged page only, so that who reads the notebook elsewhere sees nothing of it.
-
-Book: the page Index, through `genimg build`.
 """
 
 from __future__ import annotations

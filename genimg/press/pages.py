@@ -1,8 +1,6 @@
 """Pages from chapters: the text of the book and the executed notebooks, staged in one folder, through Jupyter Book.
 
 Papermill is the only executor (`genimg.press.execution`); the build executes nothing.
-
-Book: every page, through `genimg build`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 What only a screen can do is left out: folded code, buttons, widgets (their picture stays). Solutions are open. Links
 between the pages lead inside the file, and the headings are its outline.
-
-Book: every page, through `genimg build --pdf`.
 """
 
 from __future__ import annotations

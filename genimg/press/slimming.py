@@ -1,7 +1,4 @@
-"""What a built page weighs: pictures as WebP, and nothing sent that no page uses.
-
-Book: every page, through `genimg build`.
-"""
+"""What a built page weighs: pictures as WebP, and nothing sent that no page uses."""
 
 from __future__ import annotations
 

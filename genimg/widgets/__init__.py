@@ -2,8 +2,6 @@
 
 In a notebook a widget is an ordinary anywidget with a live kernel behind it. Beside that view its output holds HTML
 with a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
-
-Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan, 05_history_ad, 06_chromagan, 07_inpainting.
 """
 
 from genimg.widgets.colouring import Colouring as Colouring

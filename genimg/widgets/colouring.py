@@ -3,8 +3,6 @@
 The page does all but the network: it splits a picture into light and colour, reduces the light to what the network
 takes, enlarges its answer and joins both, with the numbers of `gi.color` and `gi.colorize`. The network
 answers from the kernel, or in a built page from a live model.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -60,8 +58,6 @@ class Colouring(anywidget.AnyWidget):
     Raises:
         UsageError: no pictures, other shapes or values, a G that predicts bins of chroma, words that do not fit its
             class branch, a `live` that is unknown or another network, or more than 1.5 MB.
-
-    Book: 06_chromagan.
 
     Example:
         >>> from genimg.gan.networks import chromagan

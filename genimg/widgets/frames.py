@@ -1,7 +1,4 @@
-"""A slider over pictures that were computed before.
-
-Book: 04_wgan (latent interpolation).
-"""
+"""A slider over pictures that were computed before."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Everything is computed in the page, by the functions at the top of `gan_lab.js`; the tests hold its gradients to
 PyTorch, its objectives to `genimg.gan.objectives` and its W1 to `genimg.numerics.transport`.
-
-Book: 02_gan_theory, 04_wgan.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A walk between two latents, straight or on the sphere, with pictures that were computed before.
-
-Book: 05_history_ad (the anomaly score along a walk).
-"""
+"""A walk between two latents, straight or on the sphere, with pictures that were computed before."""
 
 from __future__ import annotations
 

@@ -4,8 +4,6 @@ The search is a function of the notebook; the widget knows nothing of generators
 alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page
 does so itself, by the networks of `widgets.live` and the functions in `latent_search.js`; the tests hold these to
 `genimg.problems.inpaint` and `genimg.numerics.poisson`.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ also works for a page opened from disk), hands it a model with `get`, `set`, `on
 the picture once the widget stands. Nothing is loaded from anywhere, and nothing depends on the time or the machine;
 only on a built page, whose Sphinx says where its site begins, `model.live` is the address of the folder of trained
 networks (`genimg.widgets.live`), for a widget that the reader asks to run one.
-
-Book: 03_wasserstein_tv, 04_wgan.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 The test runs in the page; a kernel, where there is one, gets the answers. Which method made which picture stands in the
 page from the beginning, since there may be nobody else to ask, but encoded: enough against a look at the page's source,
 not against somebody who wants to cheat.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Everything is computed in the page, by the functions at the top of `two_laws.js`; the tests hold them to
 `genimg.numerics.divergence` and `genimg.numerics.transport`.
-
-Book: 03_wasserstein_tv.
 """
 
 from __future__ import annotations

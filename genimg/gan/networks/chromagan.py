@@ -2,8 +2,6 @@
 
 Everything the authors left to Keras's defaults is written out, since PyTorch's differ: the padding of even sizes, the
 slope 0.3, epsilon 1e-3 and momentum 0.01 of the batch norms (Keras counts the other way: 0.99), Glorot's weights.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -237,7 +235,6 @@ def chromagan(
 
     Source: Vitoria, Raad & Ballester 2020, figure 2 and the code published with it. Weights start as Keras starts
     them, uniform with variance 2 / (fan in + fan out), biases at 0; for the trunk see `load_vgg16`.
-    Book: 06_chromagan.
 
     Example:
         >>> G, D = chromagan(size=32, width=8, classes=10, seed=0)
@@ -278,8 +275,6 @@ def load_trunk(G: ChromaGenerator, network: EfficientNetLite0) -> ChromaGenerato
 
     Raises:
         UsageError: for a G with another trunk.
-
-    Book: 06_chromagan.
     """
     if not isinstance(G, LiteGenerator):
         raise UsageError("this network has another trunk; see chromagan(trunk=…)")
@@ -302,7 +297,7 @@ def load_vgg16(G: ChromaGenerator, weights: Mapping[str, Tensor] | None = None) 
     Raises:
         UsageError: if the download fails, or the weights do not fit.
 
-    Source: Simonyan & Zisserman 2015, configuration D, by torchvision. Book: 06_chromagan.
+    Source: Simonyan & Zisserman 2015, configuration D, by torchvision.
     """
     if weights is None:
         from torchvision.models import VGG16_Weights

@@ -1,7 +1,4 @@
-"""Generator and critic in the manner of DCGAN.
-
-Book: 02_gan_theory, 04_wgan.
-"""
+"""Generator and critic in the manner of DCGAN."""
 
 from __future__ import annotations
 
@@ -97,7 +94,6 @@ def dcgan(
         UsageError: for a side that no sequence of doublings reaches, or a width that is no multiple of 8.
 
     Source: Radford, Metz & Chintala 2016, without their BatchNorm; Gulrajani et al. 2017, section 4.
-    Book: 02_gan_theory, 04_wgan.
 
     Example:
         >>> import torch
@@ -122,7 +118,6 @@ def encoder(latent: int = 128, size: int = 64, channels: int = 3, width: int = 4
         latent, size, channels, width, seed: as for `dcgan`.
 
     Source: Kingma & Welling 2014; the layers are those of `dcgan`'s critic.
-    Book: 07_inpainting.
 
     Example:
         >>> import torch

@@ -1,8 +1,6 @@
 """EfficientNet-Lite0: a classifier of ImageNet that is small enough for a CPU, and its features at four strides.
 
 Its weights ship inside a package, the extra `pretrained`; see `zoo.efficientnet`.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -124,8 +122,6 @@ def load_efficientnet(weights: Mapping[str, Tensor]) -> EfficientNetLite0:
 
     Raises:
         UsageError: for weights that do not fit.
-
-    Book: 06_chromagan. `zoo.efficientnet` has the weights.
     """
     network = EfficientNetLite0()
     found = [value for name, value in weights.items() if not name.endswith("num_batches_tracked")]

@@ -2,8 +2,6 @@
 
 Such a network is named, not pickled, where the answer runs in a process of its own (the classroom): its name and
 its weights are all that there is to say about it.
-
-Book: 04_wgan, 06_chromagan, through their exercises.
 """
 
 from __future__ import annotations

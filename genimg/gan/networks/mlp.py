@@ -1,7 +1,4 @@
-"""A multilayer perceptron, for toy laws and detectors on features.
-
-Book: 02_gan_theory, 03_wasserstein_tv.
-"""
+"""A multilayer perceptron, for toy laws and detectors on features."""
 
 from __future__ import annotations
 

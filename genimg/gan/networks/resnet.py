@@ -1,7 +1,4 @@
-"""The residual generator and critic of WGAN-GP.
-
-Book: 07_inpainting.
-"""
+"""The residual generator and critic of WGAN-GP."""
 
 from __future__ import annotations
 
@@ -98,7 +95,6 @@ def resnet(
     Source: Gulrajani et al. 2017, GoodGenerator and GoodDiscriminator of the code published with it (`gan_64x64.py`);
     weights start as there, uniform with variance 4 / (fan in + fan out) in the blocks and 2 / (fan in + fan out)
     elsewhere, biases at 0.
-    Book: 07_inpainting.
 
     Example:
         >>> import torch

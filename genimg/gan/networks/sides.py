@@ -1,7 +1,4 @@
-"""How a side of pixels is reached by doublings, for the families that start from a small square.
-
-Book: 04_wgan, 07_inpainting.
-"""
+"""How a side of pixels is reached by doublings, for the families that start from a small square."""
 
 from __future__ import annotations
 

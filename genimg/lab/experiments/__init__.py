@@ -5,8 +5,6 @@ prints nothing and writes only below the folder it is given.
 
 Profiles: `quick` is a smoke test of the machinery in seconds; `cpu` is what two cores do in an hour or so; `full` is
 meant for a GPU. A record carries the name of the profile that made it.
-
-Book: 08_scorecard.
 """
 
 from __future__ import annotations

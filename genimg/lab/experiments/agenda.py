@@ -1,7 +1,4 @@
-"""In which order `genimg train all` runs the experiments: first those that the scorecard lacks most from.
-
-Book: 08_scorecard.
-"""
+"""In which order `genimg train all` runs the experiments: first those that the scorecard lacks most from."""
 
 from __future__ import annotations
 

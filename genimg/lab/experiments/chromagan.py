@@ -6,8 +6,6 @@ the number of steps, the batch and the rate. A judge of colours, another classif
 it recognises once a method has coloured them. Teacher and judge are trained once per data set.
 
 What one method of one seed gave is kept below `out` as soon as it is there, as in `history_ad`.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations

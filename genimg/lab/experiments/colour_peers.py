@@ -5,7 +5,6 @@ differs is what is asked of it.
 
 Source: Isola, Zhu, Zhou & Efros, Image-to-image translation with conditional adversarial networks, 2017, section 3;
 Zhang, Isola & Efros, Colorful image colorization, 2016, section 2.
-Book: 06_chromagan.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ class branch and the critic. The network that ships first learns without the cri
 All trained methods of the ablation share network, first weights of a seed, number of steps, batch and rate. A judge
 that has ImageNet's weights says what it recognises once a method has coloured the pictures; it saw most of Imagenette
 in its own training, so that only differences count.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations

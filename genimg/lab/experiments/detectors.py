@@ -1,7 +1,4 @@
-"""Our own scores of one set of normal images: HistoryAD, its variant, and what knows of no history.
-
-Book: 05_history_ad.
-"""
+"""Our own scores of one set of normal images: HistoryAD, its variant, and what knows of no history."""
 
 from __future__ import annotations
 

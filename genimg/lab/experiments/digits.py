@@ -1,7 +1,4 @@
-"""WGAN-GP on MNIST: the network of chapter 04 trained properly, measured against held-out digits, kept for the zoo.
-
-Book: 04_wgan.
-"""
+"""WGAN-GP on MNIST: the network of chapter 04 trained properly, measured against held-out digits, kept for the zoo."""
 
 from __future__ import annotations
 

@@ -6,8 +6,6 @@ place of generated ones say what a perfect generator would reach.
 Memory of profile `full`: the pictures stay bytes, 1.9 GiB for CelebA where floats would be 7.5, and a step takes
 2.4 GiB (weights, their average and last good state, Adam, both passes; measured on a CPU in bfloat16, not on a GPU).
 That leaves room on a GPU of 8 GB; pictures that would take more than a third of its memory stream.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations

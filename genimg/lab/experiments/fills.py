@@ -6,7 +6,6 @@ Source: Telea, An image inpainting technique based on the fast marching method, 
 Navier-Stokes, fluid dynamics, and image and video inpainting, 2001; Damelin and Hoang, On surface completion and image
 inpainting by biharmonic functions, 2018 (as in scikit-image); Barnes et al., PatchMatch, 2009 (as in PyPatchMatch);
 Tipping and Bishop, Probabilistic principal component analysis, 1999 (the law behind `Linear`).
-Book: 07_inpainting.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Linear:
         basis: (c · h · w, k), columns orthogonal, as long as the deviations along them.
         noise: deviation of what the basis leaves out, per number.
 
-    Source: Tipping & Bishop 1999, equations 6 and 7. Book: 07_inpainting.
+    Source: Tipping & Bishop 1999, equations 6 and 7.
 
     Example:
         Two pixels that are alike up to a little noise: the known one tells the other.
@@ -134,8 +133,6 @@ def fill(name: str, y: Tensor, mask: Tensor, law: Linear | None = None) -> Tenso
 
     Raises:
         UsageError: an unknown name, a mask that does not fit, no law or no library where it is needed.
-
-    Book: 07_inpainting.
 
     Example:
         >>> y, mask = torch.tensor([[[[0.5, 1.0, 0.0]]]]), torch.tensor([[1, 0, 1]])

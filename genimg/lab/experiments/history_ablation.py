@@ -2,8 +2,6 @@
 
 One history per seed and digit serves every row, so that rows differ in one thing only. The base row has the instants,
 the start and the bound of the experiment `history-ad`; D_TV is trained for fewer steps, in smaller batches.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

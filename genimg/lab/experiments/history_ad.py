@@ -3,8 +3,6 @@
 A value of a record is the mean over the ten digits, and its `config` holds each. What one digit of one seed gave is
 kept below `out` as soon as it is there: an interrupted run goes on with `resume`, one process per seed shares the work,
 and a last run over all seeds with `resume` only reads.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ data and past, no longer grows; nothing anomalous is looked at. Beside that stan
 training step chosen on a validation part that holds anomalies.
 
 What one variant of one digit and seed gave is kept below `out` as soon as it is there, as in `history_ad`.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

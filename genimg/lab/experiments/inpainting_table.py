@@ -10,8 +10,6 @@ gave is kept below `out` as soon as it is there, as in `history_ad`.
 
 A data set takes part if its pictures are here and a generator is: the weights that `genimg train faces` or `digits`
 left below `out` for the same profile and seed, else those of the zoo.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations

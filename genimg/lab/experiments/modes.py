@@ -1,8 +1,6 @@
 """How many of 25 Gaussians does a generator find, and how many of its samples lie on one?
 
 Each method is run with two momenta of Adam, because that is what decides whether the vanilla GAN collapses here.
-
-Book: 04_wgan.
 """
 
 from __future__ import annotations

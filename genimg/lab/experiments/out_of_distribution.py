@@ -5,8 +5,6 @@ had, and for CelebA and CIFAR-10. A value of a record is the mean AUPRC over the
 as many as normals, so that chance is 1/2; `config` holds each of them with AUPRC of the normals and AUROC.
 
 What one seed gave is kept below `out` as soon as it is there, as in `history_ad`.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 An interrupted run goes on where it stopped, one process per seed shares the work, and a last run over all seeds only
 reads.
-
-Book: 08_scorecard.
 """
 
 from __future__ import annotations

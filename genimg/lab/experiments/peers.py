@@ -8,7 +8,6 @@ by what a network needs to take in an image, and by the time that two cores have
 PyOD is an optional extra: pip install 'genimg-book[peers]'.
 
 Source: PyOD 3.6 (Zhao, Nasrullah and Li 2019), read for this project; the methods' papers are named in `METHODS`.
-Book: 05_history_ad.
 """
 
 from __future__ import annotations
@@ -116,8 +115,6 @@ def scores(name: str, train: Tensor, test: Tensor, seed: int, budget: Budget) ->
 
     Raises:
         UsageError: without PyOD, for an unknown name, or for images that do not fit.
-
-    Book: 05_history_ad.
     """
     if checked(train, "train").shape[1:] != checked(test, "test").shape[1:]:
         raise UsageError(f"peers: train {tuple(train.shape)} and test {tuple(test.shape)} must be images of one size")

@@ -1,7 +1,4 @@
-"""The identities of the theory chapters, measured on random laws: how far two ways to compute one number differ.
-
-Book: 02_gan_theory, 03_wasserstein_tv, 04_wgan.
-"""
+"""The identities of the theory chapters, measured on random laws: how far two ways to compute one number differ."""
 
 from __future__ import annotations
 

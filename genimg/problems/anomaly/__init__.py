@@ -5,7 +5,6 @@ D_TV between P_real and P_Ghist under −1 ≤ D ≤ 1. The score of an image is
 more anomalous, as for every score of this package.
 
 Source: Chatillon & Ballester 2020; the talk, part 2.
-Book: 05_history_ad.
 """
 
 from genimg.problems.anomaly.critic import Fit, anomaly_score, fit_detector, initial_critic

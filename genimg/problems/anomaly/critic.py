@@ -52,7 +52,6 @@ def initial_critic(
             `reset_parameters`.
 
     Source: the talk, "Which initialization for D_TV?".
-    Book: 05_history_ad.
 
     Example:
         >>> history, D = History(), nn.Linear(1, 1, bias=False)
@@ -107,7 +106,6 @@ def fit_detector(
         Diverged: as `critic_steps`.
 
     Source: Chatillon & Ballester 2020; the talk, "Training our anomaly detector D_TV".
-    Book: 05_history_ad.
 
     Example:
         >>> import genimg as gi
@@ -145,7 +143,6 @@ def anomaly_score(D: nn.Module, images: Tensor, batch: int = 1024) -> Tensor:
         UsageError: integer images, or a network that does not give one number per image.
 
     Source: the talk, "HistoryAD", step (c): D_TV is the detector.
-    Book: 05_history_ad.
 
     Example:
         >>> anomaly_score(nn.Flatten(0), torch.tensor([[0.5], [-2.0]])).tolist()

@@ -38,8 +38,6 @@ class Detector:
     Raises:
         UsageError: arguments without size or channels, or quantiles that are not finite and increasing.
 
-    Book: 05_history_ad.
-
     Example:
         >>> from genimg import networks
         >>> arguments = {"size": 16, "channels": 1, "width": 8}

@@ -4,8 +4,6 @@ The mean critic of the history, D⁰ with weights W⁰ = ∫ c · W_{D_t} · exp
 Here it is kept as it is. Its score says on which side of the generator's past an image lies; the distance of its
 features to those of normal images says how far off both. Each is turned into a surprise, −log of the share of held-out
 normal images that look at least as odd, and the surprises are added, as Fisher adds independent tests.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations
@@ -51,7 +49,6 @@ class Evidence:
         critic, features: (n,) scores −D and distances of held-out normal images.
 
     Source: this project; Fisher 1925, section 21.1, for adding −log p.
-    Book: 05_history_ad.
 
     Example:
         >>> from genimg import networks

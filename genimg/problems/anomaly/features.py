@@ -2,8 +2,6 @@
 
 D_TV is trained on two laws, and off both of their supports its output is an accident. Its last layer of features is
 not: what no normal image does to them can be measured, by a Gaussian law fitted to the features of normal images.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations
@@ -44,7 +42,6 @@ class FeatureLaw:
 
     Source: Lee et al., A simple unified framework for detecting out-of-distribution samples and adversarial attacks,
     2018 (there the features of a classifier, and a mean for each class); Ledoit & Wolf 2004 for the shrinkage.
-    Book: 05_history_ad.
 
     Example:
         >>> x = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 3.0])

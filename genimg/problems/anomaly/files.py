@@ -46,8 +46,6 @@ def score_files(detector: Detector, files: Iterable[Path], batch: int = 256) -> 
 
     Raises:
         UsageError: if the detector takes neither grey nor colour pictures.
-
-    Book: 05_history_ad.
     """
     at_least(batch, 1, "batch")
     channels, size, _ = detector.shape

@@ -3,8 +3,6 @@
 The optimal D_TV is the sign of p_real − p_hist. A point where the data are dense and the past is not has near
 neighbours among the data and none in the past, so the difference of the two distances is a score with the same sign
 and no network that could learn the generator's brush strokes instead of the support of the data.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

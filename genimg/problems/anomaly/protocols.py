@@ -2,8 +2,6 @@
 
 One class is anomalous, all others are normal. A split is positions in the order of the labels that were given; for
 MNIST that is the training set followed by the test set, 70,000 digits. Everywhere anomalous = 1 and normal = 0.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations
@@ -51,7 +49,6 @@ def fence_split(labels: Tensor, anomalous: int) -> Split:
         UsageError: if one of the two classes is empty.
 
     Source: Ngo et al. 2019, their code `utils/data.py`, read for this project.
-    Book: 05_history_ad.
 
     Example:
         >>> split = fence_split(torch.tensor([0] * 20 + [1] * 4), anomalous=1)
@@ -82,7 +79,6 @@ def egbad_split(labels: Tensor, anomalous: int, rng: torch.Generator) -> Split:
         UsageError: if one of the two classes is empty.
 
     Source: Zenati et al. 2018, their code `data/mnist.py` and `utils/adapt_data.py`, read for this project.
-    Book: 05_history_ad.
 
     Example:
         >>> split = egbad_split(torch.tensor([0] * 20 + [1] * 4), 1, torch.Generator())
@@ -124,7 +120,6 @@ def evaluate(scores: Tensor, anomalous: Tensor, rule: str = "step") -> Evaluatio
         UsageError: for NaN scores, or a test set of one class.
 
     Source: Saito and Rehmsmeier 2015 on chance levels; the two codes named in this module.
-    Book: 05_history_ad.
 
     Example:
         >>> perfect = evaluate(torch.tensor([-1.0, -0.5, 1.0]), torch.tensor([0, 0, 1]))

@@ -2,8 +2,6 @@
 
 Each is fixed in advance with its sign (larger = more anomalous: brighter, rougher, harder to compress), as nobody may
 look at anomalies to turn it round. Networks' images in, (n,) out.
-
-Book: 05_history_ad.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ The networks are `gi.networks.chromagan`, the colours `gi.color`. What is here: 
 the three losses, the loop, and colouring at any size.
 
 Source: Vitoria, Raad & Ballester 2020; the talk, part 3.
-Book: 06_chromagan.
 """
 
 from genimg.problems.colorize.answers import Answer, read_answers, write_answers

@@ -1,7 +1,4 @@
-"""What people said in the perceptual test of the talk: rows, and the CSV files in which a class hands them in.
-
-Book: 06_chromagan.
-"""
+"""What people said in the perceptual test of the talk: rows, and the CSV files in which a class hands them in."""
 
 from __future__ import annotations
 
@@ -34,8 +31,6 @@ def write_answers(path: str | Path, answers: Iterable[Answer]) -> None:
 
     Raises:
         UsageError: for no answers, or a path that cannot be written.
-
-    Book: 06_chromagan.
     """
     path, rows = Path(path), list(answers)
     if not rows:
@@ -63,8 +58,6 @@ def read_answers(paths: str | Path | Iterable[str | Path]) -> list[Answer]:
     Raises:
         UsageError: one line for each file that cannot be read, each row that is no answer, and each answer of one
             observer on one picture that was there before.
-
-    Book: 06_chromagan.
 
     Example:
         >>> import tempfile

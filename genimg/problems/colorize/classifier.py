@@ -2,8 +2,6 @@
 
 The authors' teacher is VGG16 with ImageNet's weights. Where those cannot be had, or the classes are others, a network
 trained on the data set's own labels takes its place.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -123,8 +121,6 @@ class Teacher(nn.Module):
         G: gives the architecture of the trunk; G itself is left alone.
         classes: how many.
         seed: initialisation, He's for the trunk; None uses the ambient generator.
-
-    Book: 06_chromagan.
 
     Example:
         >>> from genimg.gan.networks import chromagan

@@ -1,7 +1,4 @@
-"""Video files as frames in memory, and frames as a video file, by PyAV: pip install 'genimg-book[video]'.
-
-Book: 06_chromagan.
-"""
+"""Video files as frames in memory, and frames as a video file, by PyAV: pip install 'genimg-book[video]'."""
 
 from __future__ import annotations
 
@@ -121,8 +118,6 @@ def reading(path: Path) -> Iterator[Clip]:
 
     Raises:
         UsageError: PyAV is missing, there is no picture, or what FFmpeg says of a file that it cannot read.
-
-    Book: 06_chromagan.
     """
     av = _av()
     with ExitStack() as stack:
@@ -163,8 +158,6 @@ def writing(path: Path, like: Clip) -> Iterator[Callable[[Frame], None]]:
 
     Raises:
         UsageError: PyAV is missing; from `write` and at the end of the block, what FFmpeg says.
-
-    Book: 06_chromagan.
     """
     av = _av()
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:

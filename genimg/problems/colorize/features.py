@@ -2,8 +2,6 @@
 
 The features of a picture cost as much as several steps of the decoder that reads them, and a frozen trunk always gives
 the same. So they are kept on disk, in bfloat16, with what is to be learned from them; a picture comes in several views.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -37,8 +35,6 @@ class Features:
 
     Raises:
         UsageError: for a folder without complete features.
-
-    Book: 06_chromagan.
     """
 
     def __init__(self, folder: Path | Iterable[Path], rng: torch.Generator) -> None:

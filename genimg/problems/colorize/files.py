@@ -1,7 +1,4 @@
-"""Picture and video files in, coloured ones out, a batch at a time; no file that was given is ever changed.
-
-Book: 06_chromagan.
-"""
+"""Picture and video files in, coloured ones out, a batch at a time; no file that was given is ever changed."""
 
 from __future__ import annotations
 
@@ -64,8 +61,6 @@ def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = (), skipped
 
     Raises:
         UsageError: nothing was found, or `out` is one of the folders.
-
-    Book: 06_chromagan.
     """
     given = list(paths)
     found: dict[Path, Path] = {}
@@ -111,8 +106,6 @@ def colorize_files(
 
     Raises:
         UsageError: a network that predicts bins of chroma, or a folder that cannot be made.
-
-    Book: 06_chromagan.
     """
     at_least(batch, 1, "batch")
     for folder in dict.fromkeys(target.parent for target in where.values()):

@@ -1,7 +1,4 @@
-"""Colouring pictures of any size: chroma is predicted small and joined to the lightness that was there.
-
-Book: 06_chromagan.
-"""
+"""Colouring pictures of any size: chroma is predicted small and joined to the lightness that was there."""
 
 from __future__ import annotations
 
@@ -18,10 +15,7 @@ from genimg.problems.colorize.pictures import in_eval
 
 
 def shrink(L: Tensor, size: int) -> Tensor:
-    """(n, 1, h, w) → (n, 1, size, size), antialiased; the aspect ratio is not kept, as in the authors' code.
-
-    Book: 06_chromagan.
-    """
+    """(n, 1, h, w) → (n, 1, size, size), antialiased; the aspect ratio is not kept, as in the authors' code."""
     if L.shape[-2:] == (size, size):
         return L
     return interpolate(L, (size, size), mode="bilinear", antialias=True, align_corners=False)
@@ -35,8 +29,6 @@ def chroma(G: ChromaGenerator, L: Tensor) -> Tensor:
 
     Raises:
         UsageError: for a network that predicts bins of chroma.
-
-    Book: 06_chromagan.
     """
     if G.outputs != 2:
         raise UsageError(f"this network gives {G.outputs} logits per pixel and not chroma")
@@ -62,7 +54,6 @@ def guided(L: Tensor, ab: Tensor, radius: int = RADIUS, noise: float = NOISE) ->
         t and s, (n, 4, h, w), for `merge` and `strips`.
 
     Source: He, Sun & Tang, Guided image filtering, 2010; He & Sun, Fast guided filter, 2015, for the enlargement.
-    Book: 06_chromagan.
 
     Example:
         An edge of colour that has been blurred is sharp again where L has an edge.
@@ -89,8 +80,6 @@ def merge(L: Tensor, ab: Tensor) -> Tensor:
     The eye sees detail in L; chroma may be as coarse as in a JPEG file. What `guided` gives, (n, 4, h', w'), is
     enlarged in the same way and then follows the edges of L.
 
-    Book: 06_chromagan.
-
     Example:
         >>> merge(torch.full((1, 1, 4, 6), 100.0), torch.zeros(1, 2, 2, 2)).round(decimals=3).unique().tolist()
         [1.0]
@@ -113,8 +102,6 @@ def strips(L: Tensor, ab: Tensor, pixels: int = 2**20) -> Iterator[Tensor]:
 
     Yields:
         sRGB (1, 3, rows, w) in [0, 1].
-
-    Book: 06_chromagan.
 
     Example:
         >>> [tuple(strip.shape) for strip in strips(torch.zeros(1, 1, 5, 4), torch.zeros(1, 2, 2, 2), pixels=8)]
@@ -149,7 +136,6 @@ def colorize(G: ChromaGenerator, pictures: Tensor, batch: int = 16) -> Tensor:
 
     Source: Vitoria, Raad & Ballester 2020, and the code published with it (chroma enlarged bilinearly). There L is
     reduced without antialiasing.
-    Book: 06_chromagan.
 
     Example:
         >>> from genimg.gan.networks import chromagan

@@ -2,8 +2,6 @@
 
 Answers of one observer hang together (some say yes to everything), and so do answers about one picture. An interval
 that takes every answer for an independent one is therefore too narrow; both kinds are given, each under its name.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -84,7 +82,7 @@ def naturalness(
 
     Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927; Newcombe, Interval
     estimation for the difference between independent proportions, 1998, method 10; Owen, The pigeonhole bootstrap,
-    2007. The talk, slide "Perceptual evaluation", gives shares without intervals. Book: 06_chromagan.
+    2007. The talk, slide "Perceptual evaluation", gives shares without intervals.
 
     Example:
         Two of two real pictures look natural, and one of two coloured ones.
@@ -156,7 +154,7 @@ def wilson(yes: int, answers: int, level: float = 0.05) -> Interval:
     Raises:
         UsageError: for no answers, more yes than answers, or a level outside (0, 1).
 
-    Source: Wilson 1927. Book: 06_chromagan.
+    Source: Wilson 1927.
 
     Example:
         >>> [round(end, 4) for end in wilson(81, 263)]
@@ -177,7 +175,7 @@ def wilson(yes: int, answers: int, level: float = 0.05) -> Interval:
 def newcombe(yes1: int, answers1: int, yes2: int, answers2: int, level: float = 0.05) -> Interval:
     """The difference of two shares, first minus second, of independent answers: Wilson's ends, added in squares.
 
-    Source: Newcombe 1998, method 10, without continuity correction. Book: 06_chromagan.
+    Source: Newcombe 1998, method 10, without continuity correction.
 
     Example:
         >>> [round(end, 4) for end in newcombe(56, 70, 48, 80)]
@@ -209,7 +207,7 @@ def observers_needed(
         UsageError: for equal shares, or numbers outside their ranges.
 
     Source: Fleiss, Levin and Paik, Statistical methods for rates and proportions, 2003, chapter 4, without continuity
-    correction; Kish, Survey sampling, 1965, for the design effect. Book: 06_chromagan.
+    correction; Kish, Survey sampling, 1965, for the design effect.
 
     Example:
         ChromaGAN with and without its class distribution in the talk, 76.9 and 70.9 %: 840 answers of each.

@@ -1,7 +1,4 @@
-"""L_e + λ_p L_p + λ_s L_s: error of chroma, critic, class distribution, each under its name.
-
-Book: 06_chromagan.
-"""
+"""L_e + λ_p L_p + λ_s L_s: error of chroma, critic, class distribution, each under its name."""
 
 from __future__ import annotations
 
@@ -53,7 +50,6 @@ class ChromaObjective:
 
     Source: Vitoria, Raad & Ballester 2020, equations (1) to (5), and the code published with it; the talk, "Cost
     function", where the critic's part is written with the sign of a maximum.
-    Book: 06_chromagan.
 
     Example:
         Chroma off by 0.5 everywhere, two classes alike where the first is true: 0.25 + 2 · log 2.

@@ -3,8 +3,6 @@
 L is read at the depth that the file has, of grey pictures, and at 8 bits of any other; what is written has 8 bits a
 channel. Of a file with several pictures the first counts, and a note says so. Alpha stays; colour profiles are not
 looked at.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -44,8 +42,6 @@ def read(path: Path) -> Photograph:
 
     Raises:
         UsageError: no file, an empty or damaged one, none that Pillow knows, or 32 bits a channel.
-
-    Book: 06_chromagan.
     """
     picture = pictures.open_file(path)
     return Photograph(light(picture.image), picture.alpha, picture.note)
@@ -56,8 +52,6 @@ def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
 
     Raises:
         UsageError: a target that cannot be written.
-
-    Book: 06_chromagan.
     """
     L, alpha, _ = photograph
     whole, top = Image.new("RGB", (L.shape[3], L.shape[2])), 0
@@ -73,8 +67,6 @@ def write(photograph: Photograph, ab: Tensor, target: Path) -> None:
 def joined(L: Tensor, ab: Tensor) -> NDArray[np.uint8]:
     """L (1, 1, h, w) with small chroma (1, 2, h', w') or what `guided` gives, enlarged, as bytes (h, w, 3).
 
-    Book: 06_chromagan.
-
     Example:
         >>> joined(torch.full((1, 1, 2, 1), 100.0), torch.zeros(1, 2, 1, 1)).tolist()
         [[[255, 255, 255]], [[255, 255, 255]]]
@@ -84,8 +76,6 @@ def joined(L: Tensor, ab: Tensor) -> NDArray[np.uint8]:
 
 def light(source: Image.Image | NDArray[np.uint8], white: int = 255) -> Tensor:
     """L (1, 1, h, w) of a picture, grey or RGB, or of bytes (h, w, 3); other floats are made for a few rows at a time.
-
-    Book: 06_chromagan.
 
     Example:
         >>> light(Image.new("L", (2, 1), 255)).round(decimals=3).tolist()

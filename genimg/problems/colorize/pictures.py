@@ -1,7 +1,4 @@
-"""P_real of colouring: lightness, chroma and class distribution of coloured pictures, drawn together.
-
-Book: 06_chromagan.
-"""
+"""P_real of colouring: lightness, chroma and class distribution of coloured pictures, drawn together."""
 
 from __future__ import annotations
 
@@ -46,8 +43,6 @@ class Pictures:
 
     Raises:
         UsageError: no pictures, other shapes or types, a y that does not fit.
-
-    Book: 06_chromagan.
 
     Example:
         >>> white = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
@@ -97,8 +92,6 @@ def targets(labels: Tensor, classes: int, smooth: float = 0.0) -> Tensor:
     Raises:
         UsageError: labels out of range, or another `smooth`.
 
-    Book: 06_chromagan.
-
     Example:
         >>> targets(torch.tensor([1]), 2, smooth=0.5).tolist()
         [[0.25, 0.75]]
@@ -122,7 +115,7 @@ def taught(teacher: Callable[[Tensor], Tensor], images: Tensor, batch: int = 100
             with the running means of its norms, and is left in the mode it was in.
         images: sRGB (n, 3, h, w), uint8 or float in [0, 1].
 
-    Source: the talk, "Class distribution loss" (y_v of a frozen VGG16). Book: 06_chromagan.
+    Source: the talk, "Class distribution loss" (y_v of a frozen VGG16).
 
     Example:
         >>> taught(lambda L: torch.cat([L.mean((2, 3)), 0 * L.mean((2, 3))], 1), torch.zeros(1, 3, 2, 2)).tolist()

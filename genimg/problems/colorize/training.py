@@ -1,7 +1,4 @@
-"""The loop of ChromaGAN: G and its critic learn from the same pictures, once each per step.
-
-Book: 06_chromagan.
-"""
+"""The loop of ChromaGAN: G and its critic learn from the same pictures, once each per step."""
 
 from __future__ import annotations
 
@@ -86,7 +83,6 @@ def colour_steps(
         UsageError: no D, class branch or y where the objective asks for one; a checkpoint of another run.
 
     Source: Vitoria, Raad & Ballester 2020, and the code published with it.
-    Book: 06_chromagan.
 
     Example:
         >>> import genimg as gi

@@ -2,8 +2,6 @@
 
 A network that colours frames one by one does not know what it said before, and noise in L moves its answer. Both
 functions work on small chroma, before it is enlarged.
-
-Book: 06_chromagan.
 """
 
 from __future__ import annotations
@@ -39,8 +37,6 @@ def steady(ab: Tensor, L: Tensor, keep: float = 0.8, cut: float = 10.0, before: 
     Raises:
         UsageError: another `keep`, shapes that do not fit, or no frames.
 
-    Book: 06_chromagan.
-
     Example:
         >>> red_then_grey = torch.tensor([8.0, 0.0, 0.0]).reshape(3, 1, 1, 1).expand(3, 2, 1, 1)
         >>> steady(red_then_grey, torch.zeros(3, 1, 1, 1), keep=0.5).ab[:, 0].flatten().tolist()
@@ -72,8 +68,6 @@ def flicker(ab: Tensor, L: Tensor, still: float = 1.0) -> float:
 
     Raises:
         UsageError: shapes that do not fit, fewer than two frames, or nothing that stays.
-
-    Book: 06_chromagan.
 
     Example:
         The left pixel goes from a = b = 0 to (3, 4), which is 5; the right one changes its L and does not count.

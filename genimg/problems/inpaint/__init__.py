@@ -4,7 +4,6 @@ Step 1 is a GAN of `gi.training`. Step 2 searches its latent space for ẑ whose
 most of all beside the hole, and looks real to the critic. Step 3 joins G(ẑ) to the known pixels by Poisson editing.
 
 Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
-Book: 07_inpainting.
 """
 
 from genimg.problems.inpaint.completion import BLENDS, Inpainted, blend, complete, inpaint

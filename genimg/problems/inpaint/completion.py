@@ -1,7 +1,4 @@
-"""Semantic inpainting in one call: search the latent space, then join G(ẑ) to what is known.
-
-Book: 07_inpainting.
-"""
+"""Semantic inpainting in one call: search the latent space, then join G(ẑ) to what is known."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ class Inpainted(NamedTuple):
 def blend(y: Tensor, guide: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(raw, overlay, poisson) with any images in the place of G(ẑ), as in `Inpainted`.
 
-    Source: the talk, "2nd Step" (Poisson editing is optional there). Book: 07_inpainting.
+    Source: the talk, "2nd Step" (Poisson editing is optional there).
 
     Example:
         >>> y, mask = torch.tensor([[[[0.5, 0.0, 0.5]]]]), torch.tensor([[1, 0, 1]])
@@ -60,7 +57,7 @@ def blend(y: Tensor, guide: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tenso
 def complete(G: nn.Module, y: Tensor, mask: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(raw, overlay, poisson) for latent vectors z (n, d), as in `Inpainted`.
 
-    Source: the talk, "2nd Step" (Poisson editing is optional there). Book: 07_inpainting.
+    Source: the talk, "2nd Step" (Poisson editing is optional there).
     """
     return blend(y, frozen(G)(z), mask)
 
@@ -106,7 +103,6 @@ def inpaint(
 
     Source: the talk, "Semantic image inpainting"; Yeh et al. 2017 (`YEH2017`). Which starts, steps and step size the
     talk used is not known; those here are ours.
-    Book: 07_inpainting.
 
     Example:
         A generator of constant images, and one that is half missing: the other half tells which.

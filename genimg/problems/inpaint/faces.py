@@ -2,8 +2,6 @@
 
 The way back changes missing pixels alone, however large the photograph: the generated square is enlarged to the size
 that the square has there and joined by Poisson editing at the photograph's own resolution.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations
@@ -71,7 +69,6 @@ def boxes(photo: Bytes) -> list[tuple[float, float, float]]:
         photo: (h, w) or (h, w, 3) of any size.
 
     Source: Liao, Zhu, Lei, Zhang & Li, Learning multi-scale block local binary patterns for face recognition, 2007.
-    Book: 07_inpainting.
     """
     picture = Image.fromarray(photo).convert("L")
     found = []
@@ -123,8 +120,6 @@ def find(photo: Bytes) -> list[Square]:
 
     Args:
         photo: (h, w) or (h, w, 3) of any size.
-
-    Book: 07_inpainting.
     """
     squares = []
     for x, y, width in boxes(photo):
@@ -235,7 +230,7 @@ def put_back(
     Raises:
         UsageError: another `how`, or nothing known in the square.
 
-    Source: Pérez, Gangnet & Blake, Poisson image editing, 2003. Book: 07_inpainting.
+    Source: Pérez, Gangnet & Blake, Poisson image editing, 2003.
     """
     choice(how, "blend", ("poisson", "overlay", "raw"))
     box = square.inside(*known.shape)

@@ -65,8 +65,6 @@ def read_mask(source: str, size: int, seed: int = 0, invert: bool = False) -> Te
 
     Raises:
         UsageError: neither, a file that holds no picture, or a preset to invert.
-
-    Book: 07_inpainting.
     """
     if Path(source).suffix or os.sep in source or Path(source).is_file():
         return masks.read(source, invert)  # or says what is wrong with it
@@ -160,8 +158,6 @@ def inpaint_files(
 
     Raises:
         UsageError: a model of neither grey nor colour pictures, or a folder that cannot be made.
-
-    Book: 07_inpainting.
     """
     choice(blend, "blend", BLENDS)
     pool = latent.sample(at_least(candidates, restarts, "candidates"))

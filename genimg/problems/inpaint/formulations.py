@@ -1,7 +1,4 @@
-"""The losses that were published, as arguments of `inpaint`, with the numbers reported for them.
-
-Book: 07_inpainting, 08_scorecard.
-"""
+"""The losses that were published, as arguments of `inpaint`, with the numbers reported for them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a completion costs: contextual loss on the known pixels, and prior loss by the critic. One number per image.
-
-Book: 07_inpainting.
-"""
+"""What a completion costs: contextual loss on the known pixels, and prior loss by the critic. One number per image."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def norm(x: Tensor, kind: str) -> Tensor:
 def critic_prior(scores: Tensor) -> Tensor:
     """L_p = −D(G(z)), per image: low where the critic takes the image for a real one.
 
-    Source: the talk, "2nd Step". Book: 07_inpainting.
+    Source: the talk, "2nd Step".
     """
     return -scores
 
@@ -58,7 +55,7 @@ def log_prior(scores: Tensor, level: Level = Level()) -> Tensor:  # noqa: B008
     no origin and no unit: `critic_level` puts both at its scores on generated images, so that 1 − sigmoid is 1/2 for a
     typical one. That stands in for Yeh's prior here and is in no paper.
 
-    Source: Yeh et al. 2017, equation (5). Book: 07_inpainting.
+    Source: Yeh et al. 2017, equation (5).
 
     Example:
         >>> log_prior(torch.zeros(1)).exp().tolist()
@@ -69,10 +66,7 @@ def log_prior(scores: Tensor, level: Level = Level()) -> Tensor:  # noqa: B008
 
 @torch.no_grad()
 def critic_level(G: nn.Module, D: nn.Module, latent: Distribution, samples: int = 256) -> Level:
-    """Mean and standard deviation of D(G(z)), for `log_prior` with a Wasserstein critic.
-
-    Book: 07_inpainting.
-    """
+    """Mean and standard deviation of D(G(z)), for `log_prior` with a Wasserstein critic."""
     scores = D(G(latent.sample(samples))).float()
     return Level(float(scores.mean()), float(scores.std().clamp_min(1e-6)))
 
@@ -98,7 +92,6 @@ class Loss:
             known, or nothing missing, where W is zero everywhere.
 
     Source: the talk, "2nd Step" and the rows of its tables; Yeh et al. 2017, equations (2) to (5).
-    Book: 07_inpainting.
 
     Example:
         One pixel is missing; W is 1/3 to the right of it, where x is off by 3, and so is the difference of the two

@@ -1,7 +1,4 @@
-"""Masks M, 1 = known and 0 = missing: (1, 1, h, w) float32, functions of the size, and of a seed where one is due.
-
-Book: 07_inpainting.
-"""
+"""Masks M, 1 = known and 0 = missing: (1, 1, h, w) float32, functions of the size, and of a seed where one is due."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ KNOWN = 128  # of 255: what a mask file has at least where a pixel is known
 def centre_square(size: Size, side: float = 0.5) -> Tensor:
     """A square hole in the middle, `side` times the shorter side of the image: 32 x 32 of 64 x 64 by default.
 
-    Source: Yeh et al. 2017, section 4.1. Book: 07_inpainting.
+    Source: Yeh et al. 2017, section 4.1.
 
     Example:
         >>> centre_square(4)[0, 0].int().tolist()
@@ -43,7 +40,7 @@ def three_squares(size: Size, side: float = 0.25, seed: int = 0) -> Tensor:
     Raises:
         UsageError: a side for which three squares were not found to fit.
 
-    Source: the talk, "Experimental results" (places and sizes are not given there). Book: 07_inpainting.
+    Source: the talk, "Experimental results" (places and sizes are not given there).
 
     Example:
         >>> int((three_squares(64) == 0).sum())
@@ -66,7 +63,7 @@ def three_squares(size: Size, side: float = 0.25, seed: int = 0) -> Tensor:
 def random_pixels(size: Size, missing: float = 0.8, seed: int = 0) -> Tensor:
     """This share of the pixels missing, at random places, rounded to whole pixels.
 
-    Source: Yeh et al. 2017, section 4.1 (80 %). Book: 07_inpainting.
+    Source: Yeh et al. 2017, section 4.1 (80 %).
 
     Example:
         >>> int(random_pixels(10, missing=0.3).sum())
@@ -83,7 +80,7 @@ def random_pixels(size: Size, missing: float = 0.8, seed: int = 0) -> Tensor:
 def half(size: Size, side: str = "right") -> Tensor:
     """The half on that side missing, the larger one if the number of pixels is odd.
 
-    Source: Yeh et al. 2017, section 4.1. Book: 07_inpainting.
+    Source: Yeh et al. 2017, section 4.1.
 
     Example:
         >>> half((1, 4), "left")[0, 0].int().tolist()
@@ -106,8 +103,6 @@ def strokes(size: Size, count: int = 4, width: float = 0.08, seed: int = 0) -> T
 
     Each starts anywhere and takes eight steps of a tenth to a quarter of that side, turning a little each time; what
     leaves the image is cut off.
-
-    Book: 07_inpainting.
 
     Example:
         >>> bool(0.5 < strokes(64).mean() < 0.95)
@@ -134,8 +129,6 @@ def text(size: Size, words: str = "generative", rows: int = 5) -> Tensor:
     """The strokes of letters missing: the words again and again, in the font inside Pillow.
 
     They fill `rows` lines, or as many as leave 8 pixels to each.
-
-    Book: 07_inpainting.
 
     Example:
         >>> bool(0.5 < text(64).mean() < 0.95)

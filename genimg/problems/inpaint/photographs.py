@@ -2,8 +2,6 @@
 
 A network makes small squares of one kind. Here each file is searched for the squares that it understands, or they are
 given by hand; all squares of a batch of files are filled in one search, and put back.
-
-Book: 07_inpainting.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The search in the latent space: many images from many starts in one batch, each on its own.
-
-Book: 07_inpainting.
-"""
+"""The search in the latent space: many images from many starts in one batch, each on its own."""
 
 from __future__ import annotations
 
@@ -63,8 +60,6 @@ def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1) -> Te
 
     Raises:
         UsageError: a pool that is too small.
-
-    Book: 07_inpainting.
     """
     if len(pool) < at_least(restarts, 1, "restarts"):
         raise UsageError(f"{restarts} starts per image need a pool of as many, got {len(pool)}")
@@ -120,7 +115,6 @@ def search_steps(
         UsageError: starts that do not fit, or both `clip` and `sphere`.
 
     Source: the talk, "2nd Step"; Yeh et al. 2017, section 3.4; Kingma & Ba 2015, algorithm 1.
-    Book: 07_inpainting.
     """
     if start.ndim != 3 or len(start) != len(loss):
         raise UsageError(f"start must be (n, restarts, d) for {len(loss)} images, got {tuple(start.shape)}")

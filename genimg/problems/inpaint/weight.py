@@ -1,7 +1,4 @@
-"""W, how much a known pixel counts: the share of missing pixels in the window around it.
-
-Book: 07_inpainting.
-"""
+"""W, how much a known pixel counts: the share of missing pixels in the window around it."""
 
 from __future__ import annotations
 
@@ -32,7 +29,6 @@ def weight(mask: Tensor, window: int | None = WINDOW) -> Tensor:
         UsageError: an even window, or another shape.
 
     Source: the talk, "2nd Step"; Yeh et al. 2017, equation (3) and section 3.1 (window 7).
-    Book: 07_inpainting.
 
     Example:
         >>> weight(torch.tensor([[0, 1, 1, 1]]), window=3).tolist()          # 1/3 beside the hole, then nothing
@@ -61,7 +57,6 @@ def edge_weight(mask: Tensor, window: int | None = WINDOW) -> Tensor:
         (1, 2, 1, h, w) or (n, 2, 1, h, w) float32, for fields as `genimg.numerics.fields.grad` gives them.
 
     Source: the talk, "2nd Step", with that difference.
-    Book: 07_inpainting.
 
     Example:
         >>> edge_weight(torch.tensor([[1, 0, 1, 1]]), window=3)[:, 1].tolist()    # the pair (2, 3) is known

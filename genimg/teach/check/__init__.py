@@ -3,8 +3,6 @@
 A check accepts every right answer, whatever its form, recognises the typical wrong ones and says for each what went
 wrong, without the solution. An answer that cannot be judged, of another type or shape, is not yet right: a check raises
 for nothing that a reader could have typed.
-
-Book: the exercises of every chapter.
 """
 
 from genimg.teach.check.colour import adversarial_weight, into_gamut, price_of_sampling, repaired, safest_colour

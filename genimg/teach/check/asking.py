@@ -2,8 +2,6 @@
 
 A check returns a `Verdict` or ends early by raising `NotYet` with a hint; `judged` turns both into a verdict. Most are
 a table: the right values, and beside them what the typical mistakes give, each with its hint.
-
-Book: the exercises of every chapter.
 """
 
 from __future__ import annotations

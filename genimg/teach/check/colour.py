@@ -1,7 +1,4 @@
-"""Checks of the exercises of chapter 06: safe colours, the gamut, the weight of a term, and three repairs.
-
-Book: 06_chromagan.
-"""
+"""Checks of the exercises of chapter 06: safe colours, the gamut, the weight of a term, and three repairs."""
 
 from __future__ import annotations
 

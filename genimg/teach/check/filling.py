@@ -1,7 +1,4 @@
-"""Checks of the exercises of chapter 07: the weight beside a hole, Poisson editing on a row, the mean of answers.
-
-Book: 07_inpainting.
-"""
+"""Checks of the exercises of chapter 07: the weight beside a hole, Poisson editing on a row, the mean of answers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The exercises on the generative adversarial game.
-
-Book: 02_gan_theory.
-"""
+"""The exercises on the generative adversarial game."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Checks of the exercises of chapter 05: critics between two laws, areas, and the weights of the past.
-
-Book: 05_history_ad.
-"""
+"""Checks of the exercises of chapter 05: critics between two laws, areas, and the weights of the past."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The exercises on Wasserstein GANs and their penalty.
-
-Book: 04_wgan.
-"""
+"""The exercises on Wasserstein GANs and their penalty."""
 
 from __future__ import annotations
 

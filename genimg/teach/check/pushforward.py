@@ -1,7 +1,4 @@
-"""The exercises on laws that maps make.
-
-Book: 01_generative_models.
-"""
+"""The exercises on laws that maps make."""
 
 from __future__ import annotations
 

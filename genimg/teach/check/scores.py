@@ -1,7 +1,4 @@
-"""Checks of the exercises of chapter 08: how a PSNR is averaged, and how far a number is from chance.
-
-Book: 08_scorecard.
-"""
+"""Checks of the exercises of chapter 08: how a PSNR is averaged, and how far a number is from chance."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The exercises on Wasserstein distance and total variation.
-
-Book: 03_wasserstein_tv.
-"""
+"""The exercises on Wasserstein distance and total variation."""
 
 from __future__ import annotations
 

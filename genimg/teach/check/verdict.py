@@ -1,7 +1,4 @@
-"""What a check says of an answer.
-
-Book: the exercises of every chapter.
-"""
+"""What a check says of an answer."""
 
 from __future__ import annotations
 

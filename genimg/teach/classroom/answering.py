@@ -2,8 +2,6 @@
 
 This process holds the chapter's names and one submission. `gi.check` is a stand-in that has no opinion, so that a
 cell that asks for one, as it did at home, does not fail.
-
-Book: teaching.
 """
 
 from __future__ import annotations

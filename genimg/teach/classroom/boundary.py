@@ -2,8 +2,6 @@
 
 Inside there are the system and this package, to be read; small disks in memory; no network, no home, no checkout, no
 checks of exercises, and an environment of a dozen names. All of it ends with the process that grades.
-
-Book: teaching; why not Otter-Grader: docs/decisions/grading.md.
 """
 
 from __future__ import annotations
@@ -39,7 +37,14 @@ def missing() -> str:
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed (Debian and Ubuntu: apt install bubblewrap)"
     try:
-        command = [*wall(None), sys.executable, "-I", "-S", str(_PACKAGE / "teach" / "classroom" / "sandbox.py"), *disks()]
+        command = [
+            *wall(None),
+            sys.executable,
+            "-I",
+            "-S",
+            str(_PACKAGE / "teach" / "classroom" / "sandbox.py"),
+            *disks(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run here ({error})"

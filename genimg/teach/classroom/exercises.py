@@ -2,8 +2,6 @@
 
 An exercise is a `{exercise}` directive with a label, then, up to the next one, code cells tagged `answer` and at most
 one tagged `check`.
-
-Book: the exercises of every chapter.
 """
 
 from __future__ import annotations

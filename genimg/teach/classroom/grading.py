@@ -2,8 +2,6 @@
 
 Every fault belongs to one submission. What goes wrong while it is read, run or judged is its own row; the others
 neither wait for it longer than the clock allows nor lose anything by it.
-
-Book: teaching.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 The student's has every text and hint, in plain Markdown, every answer cell, as a stub, and check cell, and nothing of a
 solution; nbgrader's `ClearSolutions` cuts what stands between `### BEGIN SOLUTION` and `### END SOLUTION`. The
 instructor's has all of the chapter, and a note after each exercise.
-
-Book: teaching.
 """
 
 from __future__ import annotations

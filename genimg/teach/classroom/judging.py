@@ -2,8 +2,6 @@
 
 What stands in a check cell for a student's function is a `Far`: called, it sends its arguments there and takes what
 comes back, numbers, arrays and text. A name that the chapter gives is taken from the chapter, not from the answer.
-
-Book: teaching.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The book's directives as Markdown that every notebook shows: JupyterLab and Colab know none of MyST.
-
-Book: teaching.
-"""
+"""The book's directives as Markdown that every notebook shows: JupyterLab and Colab know none of MyST."""
 
 from __future__ import annotations
 

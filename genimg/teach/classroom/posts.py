@@ -1,7 +1,4 @@
-"""Stations from the judge's side: starting one, sending the chapter, and a line to each submission's fork.
-
-Book: teaching.
-"""
+"""Stations from the judge's side: starting one, sending the chapter, and a line to each submission's fork."""
 
 from __future__ import annotations
 

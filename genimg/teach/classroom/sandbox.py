@@ -3,8 +3,6 @@
 Inside `genimg.teach.classroom.boundary` a fork leaves for namespaces of its own (`leave`), so that it sees neither the
 station nor a classmate, and its disk is a small one in memory. Without that boundary there are only limits and an
 audit hook, which hold off mistakes; a program that means harm has the rights of who started it.
-
-Book: teaching.
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ or is gone.
 
 Started by `genimg.teach.classroom.posts`, inside `genimg.teach.classroom.boundary` where there is one:
 `python -m genimg.teach.classroom.station FD FOLDER [DISK=SIZE …]`.
-
-Book: teaching.
 """
 
 from __future__ import annotations

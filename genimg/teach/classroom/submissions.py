@@ -2,8 +2,6 @@
 
 Nothing here believes a file: what is no regular file is not opened, an archive is read up to a limit, and of a
 notebook only the types, the ids and the sources of its cells are read, whatever else is wrong with it.
-
-Book: teaching.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Whoever reads a frame believes nothing of it: sizes are compared with limits before anything is allocated, arrays are
 of types on a list, and what is nested too deeply or does not fit together is `Nonsense`. A thing that is no data, such
 as a function, stays where it is and is named by a number.
-
-Book: teaching.
 """
 
 from __future__ import annotations

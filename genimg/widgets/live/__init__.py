@@ -3,8 +3,6 @@ onnxruntime-web on the first click.
 
 `graph` writes a module as ONNX, `walks` and its neighbours say which, `vendor` fetches the runtime from the npm
 registry, and `site` puts all of it beside the pages. Nothing that they make is committed.
-
-Book: 05_history_ad, 06_chromagan, 07_inpainting, in the built pages.
 """
 
 from __future__ import annotations

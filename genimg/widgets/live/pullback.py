@@ -2,8 +2,6 @@
 
 A layer's pullback takes a gradient with respect to what it gives to one with respect to what it took: v ↦ Jᵀ v. That of
 a transposed convolution is the convolution with the same weights, and the other way round: nothing is stored twice.
-
-Book: 07_inpainting (the drawing board in the page).
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ def traced(network: nn.Module, x: Tensor) -> tuple[Tensor, Pullback]:
     Raises:
         UsageError: for a layer of another kind.
 
-    Source: the chain rule. Book: 07_inpainting.
+    Source: the chain rule.
 
     Example:
         tanh(3x) has the slope 3 / cosh²(0) at 0.

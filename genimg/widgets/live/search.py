@@ -3,8 +3,6 @@
 `Search` is the loss of `gi.inpaint.Loss` at G(z) and its gradient with respect to z, written as forward operations;
 a page runs it once per step of Adam. `Starts` picks the first z among images that were generated beforehand, so that
 choosing among 128 costs the page less than a step.
-
-Book: 07_inpainting (the drawing board in the page).
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ class Search(nn.Module):
         G, D: of `networks.dcgan`, or any chains of layers that `pullback` knows.
         pixel, gradient, prior: weights of the loss; those of the chapter if left out.
 
-    Source: the talk, "2nd Step". Book: 07_inpainting.
+    Source: the talk, "2nd Step".
 
     Example:
         >>> from genimg.gan.networks import dcgan
@@ -84,8 +82,6 @@ class Starts(nn.Module):
         G, D: generator and critic.
         pool: (N, d).
         pixel, gradient, prior: as for `Search`.
-
-    Book: 07_inpainting (`genimg.problems.inpaint.best_starts` does the same with any pool).
     """
 
     pool: Tensor
