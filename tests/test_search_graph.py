@@ -160,6 +160,8 @@ class TestModule:
         steepness, goal, start = torch.tensor([1.0, 30.0, 0.01]), torch.tensor([1.0, -2.0, 0.5]), torch.zeros(1, 1, 3)
 
         class Valley:
+            formulation = Formulation()
+
             def __len__(self):
                 return 1
 
