@@ -24,6 +24,7 @@ from measure import in_turns
 from torch import Tensor, nn
 
 import genimg as gi
+from genimg._base.errors import UsageError
 from genimg.lab.experiments import peers
 
 Way = Callable[[Tensor], Tensor]
@@ -88,7 +89,7 @@ def ways(known: Tensor, width: int, steps: int, seed: int, budget: peers.Budget)
     try:
         for name in peers.METHODS:
             found[f"pyod {name}"] = peers.fitted(name, known, seed, budget)
-    except gi.checks.UsageError as error:
+    except UsageError as error:
         return found, [str(error)]
     return found, []
 

@@ -22,6 +22,7 @@ import torch
 
 import genimg as gi
 from genimg._base import disk
+from genimg._base.errors import UsageError
 
 Way = Callable[[], Any]
 
@@ -33,7 +34,7 @@ class Benchmark(click.Command):
         """Runs it."""
         try:
             return super().invoke(ctx)
-        except gi.checks.UsageError as error:
+        except UsageError as error:
             raise click.ClickException(str(error)) from None
 
 

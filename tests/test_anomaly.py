@@ -150,7 +150,7 @@ def test_the_detector_of_a_real_history_tells_normal_from_far():
     final = [weight.clone() for weight in D.parameters()]
     kept = {"rate": 0.02, "start": 10}
     past = history.past(G, latent, gi.rng(3), **kept)
-    fit = gi.fit_detector(D, history, real, past, **kept, steps=150, rng=gi.rng(4), lr=5e-3)
+    fit = gi.fit_detector(anomaly.initial_critic(D, history, **kept), real, past, steps=150, rng=gi.rng(4), lr=5e-3)
     assert all(torch.equal(a, b) for a, b in zip(final, D.parameters(), strict=True))
     assert fit.losses.shape == (150, 3) and bool(fit.losses.isfinite().all())
     assert float(fit.losses[-20:, 1].mean()) > float(fit.losses[:5, 1].mean())  # the dual value rises
@@ -165,7 +165,7 @@ def test_the_learned_critic_of_two_known_laws_is_hahns():
     """D* = 1_P - 1_N: +1 left of the midpoint of N(0,1) and N(2,1), -1 right of it, up to the soft bound's slack."""
     p, q = gi.Gaussian(1, gi.rng(0)), gi.Gaussian(1, gi.rng(1), mean=2.0)
     D = gi.networks.mlp([1, 32, 32, 1])
-    fit = gi.fit_detector(D, None, p, q, init="scratch", steps=400, rng=gi.rng(2), lr=5e-3)
+    fit = gi.fit_detector(anomaly.initial_critic(D, None, "scratch"), p, q, steps=400, rng=gi.rng(2), lr=5e-3)
     left, right = gi.anomaly_score(fit.D, torch.tensor([[-0.5], [2.5]])).tolist()
     assert left == pytest.approx(-1.05, abs=0.15) and right == pytest.approx(1.05, abs=0.15)
     assert 0.64 < float(fit.losses[-50:, 1].mean()) < 0.72  # 2 Phi(1) - 1 = 0.683
@@ -173,11 +173,9 @@ def test_the_learned_critic_of_two_known_laws_is_hahns():
 
 def test_no_steps_leave_the_start():
     fit = gi.fit_detector(
-        nn.Linear(1, 1),
-        None,
+        anomaly.initial_critic(nn.Linear(1, 1), None, "scratch"),
         gi.Gaussian(1, gi.rng(0)),
         gi.Gaussian(1, gi.rng(1)),
-        init="scratch",
         steps=0,
         rng=gi.rng(2),
     )

@@ -198,11 +198,9 @@ class Checkpointed(runs.Run):
 
     def __init__(self, lr=0.1):
         net = torch.nn.Linear(2, 1)
-        adam = torch.optim.Adam(net.parameters(), lr=lr)
+        super().__init__({"net": net}, {"law": gi.rng(0)}, runs.Recipe(lr=lr))
         for _ in range(3):
-            net(torch.ones(1, 2)).sum().backward()
-            adam.step()
-        super().__init__({"net": net}, {"adam": adam}, {"law": gi.rng(0)}, {"lr": lr})
+            self.descend("net", net(torch.ones(1, 2)).sum())
 
 
 def resume(path):
@@ -212,11 +210,11 @@ def resume(path):
 for name, change in {
     "step of 10^9": lambda t, a: a.update(step=10**9), "negative step": lambda t, a: a.update(step=-1),
     "step of text": lambda t, a: a.update(step="3"), "no step": lambda t, a: a.pop("step"),
-    "kind": lambda t, a: a.update(kind="x"), "no moment": lambda t, a: t.pop("adam/adam/0/exp_avg"),
-    "no second moment": lambda t, a: t.pop("adam/adam/1/exp_avg_sq"),
-    "no count": lambda t, a: t.pop("adam/adam/1/step"), "no law": lambda t, a: t.pop("law/rng"),
-    "half of Adam": lambda t, a: [t.pop(k) for k in list(t) if k.startswith("adam/adam/1/")],
-    "moment of another shape": lambda t, a: t.update({"adam/adam/0/exp_avg": torch.ones(7)}),
+    "kind": lambda t, a: a.update(kind="x"), "no moment": lambda t, a: t.pop("net/adam/0/exp_avg"),
+    "no second moment": lambda t, a: t.pop("net/adam/1/exp_avg_sq"),
+    "no count": lambda t, a: t.pop("net/adam/1/step"), "no law": lambda t, a: t.pop("law/rng"),
+    "half of Adam": lambda t, a: [t.pop(k) for k in list(t) if k.startswith("net/adam/1/")],
+    "moment of another shape": lambda t, a: t.update({"net/adam/0/exp_avg": torch.ones(7)}),
     "no weight": lambda t, a: t.pop("net/weights/bias"),
     "weight of another shape": lambda t, a: t.update({"net/weights/bias": torch.ones(7)}),
     "weight of nothing": lambda t, a: t.update({"net/weights/bias": torch.full((1,), float("nan"))}),

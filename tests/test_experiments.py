@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import math
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -12,10 +14,10 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, networks, objectives, seeding, zoo
+from genimg import anomaly, inpaint, networks, objectives, seeding, zoo
 from genimg._base import ranks, weights
 from genimg._base.errors import UsageError
-from genimg._base.records import load_claims
+from genimg._base.records import answers, load_claims
 from genimg.lab.experiments import (
     EXPERIMENTS,
     OutOfTime,
@@ -161,7 +163,7 @@ def test_inpainting_table_resumes_part_by_part(table, monkeypatch):
 def test_inpainting_table_answers_the_claims_of_the_talk():
     cell = {"whole": {"mse": 9.0, "psnr": 38.6, "psnr_images": 38.7, "ssim": 0.9}}
     cells = dict.fromkeys(inpainting_table.BLENDS, cell)
-    methods = [row.name for row in inpainting_table.inpaint.TABLE]
+    methods = [*inpainting_table.TABLE]
     methods += [*fills.METHODS, *inpainting_table.EXTENSIONS, "reach"]
     part = {"device": "CPU", "seconds": 1.0, "commit": "0"}
     best = dict.fromkeys(inpainting_table.TABLES, "ours, 0.5 0.5 1.0")
@@ -171,7 +173,7 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
         "holes": {"0.25": hole, "0.5": hole},
         "reach": cell["whole"], "best": best, "parts": [part], "weights": "ab", "images": 3,
     }  # fmt: skip
-    made = inpainting_table.records("celeba", [found], [0], "quick")
+    made = answers(inpainting_table.records("celeba", [found], [0], "quick"), load_claims(BOOK / "claims.json"))
     claims = {
         c["id"]: c
         for c in load_claims(BOOK / "claims.json")
@@ -185,6 +187,28 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
         assert made[name].claim.startswith(claim["claim"][:7]) and made[name].method.split("; ")[0].endswith(
             " ".join(numbers)
         )
+
+
+def test_the_table_is_the_talks():
+    assert len(inpainting_table.TABLE) == 9 == len(set(inpainting_table.TABLE.values()))
+    for name, loss in inpainting_table.TABLE.items():
+        assert isinstance(loss.prior_loss, inpaint.LogPrior) == name.startswith("Yeh") and loss.constraint is None
+        numbers = [float(w) for w in re.findall(r"[01]\.\d", name)]
+        assert numbers in ([], [loss.pixel, loss.gradient, loss.prior / (0.003 if name.startswith("Yeh") else 1)])
+
+
+def test_the_talk_has_psnr_of_the_mean_mse():
+    talk = {claim["id"]: claim["reported"] for claim in load_claims(BOOK / "claims.json")}
+    pairs = [
+        (v, talk[k.removesuffix("mse") + "psnr"])
+        for k, v in talk.items()
+        if k.startswith("inpaint-") and k.endswith("mse")
+    ]
+    assert len(pairs) == 36
+    for mse, psnr in pairs:
+        assert psnr == pytest.approx(10 * math.log10(255**2 / mse), abs=0.007)
+    best = min((k for k in talk if k.startswith("inpaint-b-celeba") and k.endswith("mse")), key=talk.get)
+    assert (best, talk[best]) == ("inpaint-b-celeba-ours-p1-g9-r5-mse", 321.3023)
 
 
 def test_inpainting_table_says_what_it_lacks(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The mathematics of gan_lab.js against PyTorch, genimg.gan.objectives and genimg.numerics.transport; its presets, trained."""
+"""The mathematics of gan_lab.js against PyTorch, gi.objectives and gi.transport; its presets, trained."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ LOOKS = {
     "home": "import os\nassert not os.path.exists('/root/.bashrc') and os.path.expanduser('~') == os.getcwd()",
     "checkout": "import genimg, os\nroot = os.path.dirname(os.path.dirname(genimg.__file__))\n"
     "assert set(os.listdir(root)) <= {'genimg', '.venv'}, os.listdir(root)",
-    "checks": "import genimg, os\nassert os.listdir(os.path.dirname(genimg.__file__) + '/check') == []",
+    "checks": "import genimg, os\nassert os.listdir(os.path.dirname(genimg.__file__) + '/teach/check') == []",
     "write": "import genimg\ntry: open(genimg.__file__, 'a')\nexcept OSError: pass\nelse: assert 0, 'package'\n"
     "try: open('/usr/x', 'w')\nexcept OSError: pass\nelse: assert 0, 'system'\ntry: open('/x', 'w')\n"
     "except OSError: pass\nelse: assert 0, 'top'",

@@ -13,7 +13,7 @@ from torch import nn
 
 import genimg as gi
 from genimg._base.errors import UsageError
-from genimg.problems.inpaint import OURS, Loss, best_starts, blend, search_steps
+from genimg.problems.inpaint import OURS, Formulation, Loss, best_starts, blend, search_steps
 from genimg.widgets.live.pullback import pullback, traced
 from genimg.widgets.live.search import Search, Starts
 
@@ -74,7 +74,7 @@ def drawn_mask(rng, size):
 def by_autograd(G, D, z, mask, y, **weights):
     """(loss, slope) by `genimg.problems.inpaint` and autograd; n latents, one image."""
     z = z.clone().requires_grad_()
-    values = Loss(D, y, mask, **weights)(G(z), torch.zeros(len(z), dtype=torch.int64))
+    values = Loss(D, y, mask, Formulation(**weights))(G(z), torch.zeros(len(z), dtype=torch.int64))
     return values.detach(), torch.autograd.grad(values.sum(), z)[0]
 
 
@@ -120,7 +120,7 @@ def test_the_start_is_the_best_of_the_pool(seed):
     pool, y = 3 * torch.randn(32, 8, generator=rng), G(3 * torch.randn(1, 8, generator=rng)).detach()
     mask = drawn_mask(rng, 28)
     z, loss = Starts(G, D, pool)(mask, y)
-    package = Loss(D, y, mask, **WEIGHTS)
+    package = Loss(D, y, mask, Formulation(**WEIGHTS))
     best = best_starts(G, package, pool)[0]
     with torch.no_grad():
         cost, least = (float(package(G(one), torch.tensor([0]))) for one in (z, best))
@@ -160,6 +160,8 @@ class TestModule:
         steepness, goal, start = torch.tensor([1.0, 30.0, 0.01]), torch.tensor([1.0, -2.0, 0.5]), torch.zeros(1, 1, 3)
 
         class Valley:
+            formulation = Formulation()
+
             def __len__(self):
                 return 1
 

@@ -8,7 +8,7 @@ import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,12 @@ def load_claims(path: str | Path) -> list[dict[str, Any]]:
     if len({claim["id"] for claim in claims}) != len(claims):
         raise UsageError(f"{path}: two claims share an id")
     return claims
+
+
+def answers(records: Mapping[str, Record], claims: Sequence[Mapping[str, Any]]) -> dict[str, Record]:
+    """Records with the talk's own number beside them, where they answer a claim: one whose `id` is their name."""
+    talk = {claim["id"]: claim["reported"] for claim in claims}
+    return {name: replace(record, reported=talk.get(name, record.reported)) for name, record in records.items()}
 
 
 def scorecard(claims: Sequence[Mapping[str, Any]], records: Mapping[str, Record]) -> list[dict[str, Any]]:

@@ -1,11 +1,15 @@
-"""What every training loop needs beside its losses: to notice divergence, to be interrupted, to average its weights."""
+"""What every training loop needs beside its losses: optimisers, rates, precision, an average, a guard, checkpoints.
+
+A loop is `for step in run.steps(n)`, with `run.descend` for an update and `run.settle` at the end of a step.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from genimg._base import disk, ranks
-from genimg._base.errors import UsageError
+from genimg._base.errors import UsageError, at_least, choice, positive
 from genimg._base.weights import read_tensors, write_tensors
 
 
@@ -69,19 +73,154 @@ class Guard:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How networks are trained, whatever they learn. Every loop takes these by name, with defaults of its own.
+
+    Attributes:
+        batch: samples per update, of all ranks together.
+        lr: Adam's rate, of all networks unless `critic_lr` is given.
+        critic_lr: the critic's.
+        betas, eps: Adam's.
+        fused: Adam in one kernel: a tenth of a small network's step, also on a CPU, and other last digits.
+        amp: bfloat16 autocast; None means on CUDA only.
+        decay_lr: lowers the rates linearly, from the given ones in the first step towards 0 after the last.
+        average: a copy of G that follows it as a moving average of its weights, w ← d·w + (1 − d)·G, after each step,
+            with d = min(`average_decay`, step / (step + 10)), so that the first steps are soon forgotten.
+        checkpoint: a file. Every `checkpoint_every` steps, once the caller is done with the step, all state goes there
+            (weights, optimisers, generators of random numbers); if the file exists the run goes on from it, and on the
+            CPU ends bit-identical to a run never interrupted.
+    """
+
+    batch: int = 64
+    lr: float = 1e-4
+    critic_lr: float | None = None
+    betas: tuple[float, float] = (0.5, 0.9)
+    eps: float = 1e-8
+    fused: bool = False
+    amp: bool | None = None
+    decay_lr: bool = False
+    average: nn.Module | None = None
+    average_decay: float = 0.999
+    checkpoint: str | Path | None = None
+    checkpoint_every: int = 500
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], **usual: Any) -> Recipe:
+        """What a caller gives, and what a loop usually takes.
+
+        Raises:
+            UsageError: for a name that is none of the above, or a number that cannot be.
+
+        Example:
+            >>> Recipe.of({"lr": 0.1}, lr=0.2, batch=8).lr
+            0.1
+        """
+        for name in given:
+            choice(name, "argument", [field.name for field in fields(cls)])
+        recipe = cls(**{**usual, **given})
+        positive(recipe.lr, "lr")
+        positive(recipe.rate("D"), "critic_lr")
+        at_least(recipe.checkpoint_every, 1, "checkpoint_every")
+        return recipe
+
+    def rate(self, name: str) -> float:
+        """Adam's rate of the network of that name at first; the critic is D."""
+        return (self.critic_lr or self.lr) if name == "D" else self.lr
+
+
 class Run:
-    """Everything an interrupted run needs, as named tensors: networks, optimisers, generators of random numbers."""
+    """A training: it owns optimisers, rates, precision, moving average, guard and checkpoint; a loop owns its losses.
+
+    Args:
+        networks: what is trained, by name; "G" is what `recipe.average` follows, "D" has the critic's rate.
+        laws: what draws at random, by name: generators, or laws with an `rng`. Their states go into the checkpoint.
+        recipe: all else.
+        rates: Adam's for single networks, where they differ from the recipe's.
+        constants: what has to be the same when the run goes on, beside the recipe's.
+
+    Attributes:
+        step: the one that is computed.
+        autocast: the context in which networks are called.
+    """
 
     def __init__(
         self,
-        networks: dict[str, nn.Module],
-        optimisers: dict[str, torch.optim.Optimizer],
-        laws: dict[str, Any],
-        constants: Mapping[str, Any] | None = None,
+        networks: Mapping[str, nn.Module],
+        laws: Mapping[str, Any],
+        recipe: Recipe,
+        *,
+        rates: Mapping[str, float] | None = None,
+        **constants: Any,
     ) -> None:
-        self.networks, self.optimisers = networks, optimisers
-        self.constants = dict(json.loads(json.dumps(constants or {})))  # as they are read again
+        self.recipe, self.trained = recipe, dict(networks)
+        self.networks = self.trained | ({} if recipe.average is None else {"average": recipe.average})
         self.rngs = {name: getattr(law, "rng", law) for name, law in laws.items()}
+        self.constants = {"batch": recipe.batch, "lr": recipe.lr, "critic_lr": recipe.rate("D"), "betas": recipe.betas}
+        self.constants |= {"average_decay": recipe.average_decay, **constants}
+        self.rates = {name: (rates or {}).get(name, recipe.rate(name)) for name in networks}
+        self.optimisers = {}
+        for name, network in networks.items():
+            parameters = [p for p in network.parameters() if p.requires_grad]
+            if parameters:  # else it is frozen
+                self.optimisers[name] = torch.optim.Adam(
+                    parameters, lr=self.rates[name], betas=recipe.betas, eps=recipe.eps, fused=recipe.fused or None
+                )
+        device = next(parameter.device for network in networks.values() for parameter in network.parameters())
+        mixed = device.type == "cuda" if recipe.amp is None else recipe.amp
+        self.autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed)
+
+    def steps(self, total: int) -> Iterator[int]:
+        """The numbers of the steps, from the one after the checkpoint to `total`; saves when a step is done with.
+
+        Raises:
+            Diverged: from `settle`, or where a checkpoint would hold what is not finite.
+        """
+        recipe, path = self.recipe, self.recipe.checkpoint
+        self.constants["decay_lr"] = recipe.decay_lr and total
+        done = self.load(path) if path and Path(path).exists() else 0
+        self.guard = Guard(self.trained)
+        for self.step in range(done + 1, at_least(total, 0, "steps") + 1):
+            if recipe.decay_lr:
+                for name, optimiser in self.optimisers.items():
+                    optimiser.param_groups[0]["lr"] = self.rates[name] * (1 - (self.step - 1) / total)
+            yield self.step
+            if path and (self.step % recipe.checkpoint_every == 0 or self.step == total):
+                self.guard.check(self.step, self.watched, now=True)
+                self.save(path, self.step)
+
+    def descend(self, names: str | tuple[str, ...], losses: Tensor | Iterable[Tensor], parts: int = 1) -> list[Tensor]:
+        """One update of networks by the mean of `parts` losses, each computed when the one before is done with."""
+        wanted = (names,) if isinstance(names, str) else names
+        optimisers = [self.optimisers[name] for name in wanted if name in self.optimisers]  # a frozen network has none
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        paid = []
+        for loss in [losses] if isinstance(losses, Tensor) else losses:
+            (loss if parts == 1 else loss / parts).backward()
+            paid.append(loss.detach())
+        for optimiser in optimisers:
+            optimiser.step()
+        return paid
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """A generator's step needs the slope of D at what it draws, not at D's weights."""
+        self.networks[name].requires_grad_(False)
+        yield
+        self.networks[name].requires_grad_(True)
+
+    def settle(self, losses: Mapping[str, Tensor]) -> None:
+        """The step is computed: the average follows G, and the guard looks at the losses.
+
+        Raises:
+            Diverged: when one is not finite or the critic explodes; the networks are back in their last good state.
+        """
+        if self.recipe.average is not None:
+            decay = min(self.recipe.average_decay, self.step / (self.step + 10))
+            follow(self.recipe.average, self.networks["G"], decay)
+        self.watched = losses
+        self.guard.check(self.step, losses)
 
     def save(self, path: str | Path, step: int) -> None:
         """Writes all of it, and the step that is done; the checkpoint before stays as `previous(path)`."""
@@ -111,11 +250,11 @@ class Run:
             raise
         if about.get("kind") != "genimg checkpoint":
             raise UsageError(f"{path} is not a checkpoint of genimg; move it away or give another folder")
+        ours = json.loads(json.dumps(self.constants))  # as they are read again
         for name, value in dict(about.get("constants") or {}).items():
-            if name in self.constants and self.constants[name] != value:
+            if name in ours and ours[name] != value:
                 raise UsageError(
-                    f"{path} belongs to another run ({name} was {value}, not {self.constants[name]}); "
-                    "give another folder"
+                    f"{path} belongs to another run ({name} was {value}, not {ours[name]}); give another folder"
                 )
         step = about.get("step")
         if type(step) is not int or step < 0:

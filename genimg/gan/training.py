@@ -24,7 +24,7 @@ from genimg.gan.distributions import Distribution
 from genimg.gan.history import History, load_folder
 from genimg.gan.objectives import CriticLoss, Objective
 from genimg.gan.runs import Diverged as Diverged
-from genimg.gan.runs import Guard, Run, follow
+from genimg.gan.runs import Recipe, Run
 
 
 class Step(NamedTuple):
@@ -45,9 +45,7 @@ def critic_steps(
     *,
     steps: int,
     rng: torch.Generator,
-    batch: int = 256,
-    lr: float = 1e-3,
-    betas: tuple[float, float] = (0.5, 0.9),
+    **recipe: Any,
 ) -> Iterator[Step]:
     """Trains D between two fixed laws: the dual variable of the distance that `objective` stands for.
 
@@ -57,8 +55,7 @@ def critic_steps(
         objective: from `genimg.gan.objectives`.
         steps: number of updates.
         rng: the objective's own randomness (the penalty's u), on the laws' device.
-        batch: samples of each law per step.
-        lr, betas: of Adam.
+        recipe: of `runs.Recipe`; here the batch is 256, of each law, lr is 1e-3, and amp is off.
 
     Yields:
         `Step` after each update, counted from 1; `generator` is NaN.
@@ -71,15 +68,16 @@ def critic_steps(
         >>> last.step, bool(last.distance > 0.9)               # delta = 2 Phi(2) - 1 = 0.954
         (200, True)
     """
-    paid = ranks.together(_CriticLoss(D, objective))
-    optimiser = torch.optim.Adam(D.parameters(), lr=positive(lr, "lr"), betas=betas)
-    guard = Guard({"D": D})
+    how = Recipe.of(recipe, batch=256, lr=1e-3, amp=False)
+    run = Run({"D": D}, {"real": real, "fake": fake, "objective": rng}, how, objective=type(objective).__name__)
+    of_critic = ranks.together(_CriticLoss(D, objective, run.autocast))
     none = torch.tensor(math.nan)
-    for step in range(1, at_least(steps, 0, "steps") + 1):
-        out = _critic_update(paid, optimiser, ranks.share(real.sample, batch), ranks.share(fake.sample, batch), rng)
+    for step in run.steps(steps):
+        samples = ranks.share(real.sample, how.batch), ranks.share(fake.sample, how.batch)
+        out = _critic_update(run, of_critic, *samples, rng)
         objective.project(D)
         told = Step(step, *_of_all(out, none))
-        guard.check(step, {"critic loss": told.loss, "distance": told.distance})
+        run.settle({"critic loss": told.loss, "distance": told.distance})
         yield told
 
 
@@ -92,18 +90,9 @@ def gan_steps(
     *,
     steps: int,
     rng: torch.Generator,
-    batch: int = 64,
     critic_per_step: int = 5,
     accumulate: int = 1,
-    lr: float = 1e-4,
-    critic_lr: float | None = None,
-    betas: tuple[float, float] = (0.5, 0.9),
-    amp: bool | None = None,
-    average: nn.Module | None = None,
-    average_decay: float = 0.999,
-    decay_lr: bool = False,
-    checkpoint: str | Path | None = None,
-    checkpoint_every: int = 500,
+    **recipe: Any,
 ) -> Iterator[Step]:
     """Trains G against D: `critic_per_step` critic updates, then one generator update, per step.
 
@@ -115,19 +104,11 @@ def gan_steps(
         objective: from `genimg.gan.objectives`.
         steps: number of generator updates, those of an earlier, resumed run included.
         rng: the objective's own randomness, on the laws' device.
-        batch: samples per update, of all ranks together.
         critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
         accumulate: parts that each rank computes its share of a batch in, one after the other, adding up gradients:
             the same step with a fraction of the memory.
-        lr: Adam's for G, and for D unless `critic_lr` is given.
-        betas: Adam's.
-        amp: bfloat16 autocast; None means on CUDA only.
-        average: a copy of G that follows it as a moving average of its weights, w ← d·w + (1 − d)·G, after each step,
-            with d = min(`average_decay`, step / (step + 10)), so that the first steps are soon forgotten.
-        decay_lr: lowers both rates linearly, from `lr` in the first step towards 0 after the last.
-        checkpoint: a file. Every `checkpoint_every` steps, once the caller is done with the step, all state goes there
-            (weights, optimisers, generators of random numbers); if the file exists the run goes on from it, and on the
-            CPU ends bit-identical to a run never interrupted.
+        recipe: of `runs.Recipe`: batch (64), lr (1e-4), critic_lr, betas (0.5, 0.9), amp, average, decay_lr,
+            checkpoint and others.
 
     Yields:
         `Step` after each generator update, counted from 1, or from where the checkpoint left off.
@@ -138,56 +119,32 @@ def gan_steps(
 
     Source: Goodfellow et al. 2014, algorithm 1; Arjovsky et al. 2017, algorithm 1; Gulrajani et al. 2017, algorithm 1.
     """
-    device = next(G.parameters()).device
-    use_amp = device.type == "cuda" if amp is None else amp
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
-    of_G = torch.optim.Adam(G.parameters(), lr=positive(lr, "lr"), betas=betas)
-    of_D = torch.optim.Adam(D.parameters(), lr=positive(critic_lr or lr, "critic_lr"), betas=betas)
-    networks = {"G": G, "D": D} | ({} if average is None else {"average": average})
-    constants = {
-        "batch": batch, "critic_per_step": critic_per_step, "lr": lr, "critic_lr": critic_lr or lr, "betas": betas,
-        "average_decay": average_decay, "decay_lr": decay_lr and steps, "objective": type(objective).__name__,
-    }  # fmt: skip
-    laws = {"real": real, "latent": latent, "objective": rng}
-    run = Run(networks, {"G": of_G, "D": of_D}, laws, constants)
-    at_least(checkpoint_every, 1, "checkpoint_every")
+    how = Recipe.of(recipe)
     at_least(critic_per_step, 1, "critic_per_step")
-    if batch % (ranks.count() * at_least(accumulate, 1, "accumulate")):
-        raise UsageError(f"a batch of {batch} does not fall into {ranks.count()} x {accumulate} equal parts")
-    done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
-    guard = Guard({"G": G, "D": D})
-    of_critic, made = ranks.together(_CriticLoss(D, objective, autocast)), ranks.together(G)
+    if how.batch % (ranks.count() * at_least(accumulate, 1, "accumulate")):
+        raise UsageError(f"a batch of {how.batch} does not fall into {ranks.count()} x {accumulate} equal parts")
+    laws = {"real": real, "latent": latent, "objective": rng}
+    run = Run({"G": G, "D": D}, laws, how, critic_per_step=critic_per_step, objective=type(objective).__name__)
+    of_critic, made = ranks.together(_CriticLoss(D, objective, run.autocast)), ranks.together(G)
 
-    for step in range(done + 1, at_least(steps, 0, "steps") + 1):
-        if decay_lr:
-            for optimiser, rate in ((of_G, lr), (of_D, critic_lr or lr)):
-                optimiser.param_groups[0]["lr"] = rate * (1 - (step - 1) / steps)
+    def of_generator(z: Tensor) -> Tensor:
+        with run.autocast:
+            return objective.generator_loss(D, made(z))
+
+    for step in run.steps(steps):
         for _ in range(critic_per_step):
-            with torch.no_grad(), autocast:
-                fake = G(ranks.share(latent.sample, batch))
-            out = _critic_update(of_critic, of_D, ranks.share(real.sample, batch), fake.float(), rng, accumulate)
+            with torch.no_grad(), run.autocast:
+                fake = G(ranks.share(latent.sample, how.batch))
+            out = _critic_update(run, of_critic, ranks.share(real.sample, how.batch), fake.float(), rng, accumulate)
             objective.project(D)
 
-        D.requires_grad_(False)  # the generator's step needs the slope of D at the fakes, not at its weights
-        of_G.zero_grad(set_to_none=True)
-        losses = []
-        for z in ranks.share(latent.sample, batch).chunk(accumulate):
-            with autocast:
-                loss = objective.generator_loss(D, made(z))
-            (loss / accumulate).backward()
-            losses.append(loss.detach())
-        of_G.step()
-        D.requires_grad_(True)
-        if average is not None:
-            follow(average, G, min(average_decay, step / (step + 10)))
+        with run.frozen("D"):
+            parts = ranks.share(latent.sample, how.batch).chunk(accumulate)
+            losses = run.descend("G", (of_generator(z) for z in parts), accumulate)
 
         told = Step(step, *_of_all(out, torch.stack(losses).mean()))
-        watched = {"critic loss": told.loss, "distance": told.distance, "generator loss": told.generator}
-        guard.check(step, watched)
+        run.settle({"critic loss": told.loss, "distance": told.distance, "generator loss": told.generator})
         yield told
-        if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, watched, now=True)
-            run.save(checkpoint, step)
 
 
 class EncoderStep(NamedTuple):
@@ -205,16 +162,8 @@ def encoder_steps(
     *,
     steps: int,
     rng: torch.Generator,
-    batch: int = 64,
-    lr: float = 1e-3,
     encoder_lr: float | None = None,
-    betas: tuple[float, float] = (0.9, 0.99),
-    amp: bool | None = None,
-    average: nn.Module | None = None,
-    average_decay: float = 0.999,
-    decay_lr: bool = False,
-    checkpoint: str | Path | None = None,
-    checkpoint_every: int = 500,
+    **recipe: Any,
 ) -> Iterator[EncoderStep]:
     """Trains G to give back what E encoded: a variational autoencoder, whose decoder is a start for a GAN.
 
@@ -231,9 +180,8 @@ def encoder_steps(
         real: P_real.
         steps: number of updates, those of an earlier, resumed run included.
         rng: draws z, on the law's device.
-        batch: pictures per update.
-        lr: Adam's for G, and for E unless `encoder_lr` is given.
-        betas, amp, average, average_decay, decay_lr, checkpoint, checkpoint_every: as in `gan_steps`.
+        encoder_lr: Adam's rate for E, if it is not that of G. Either network may be frozen.
+        recipe: of `runs.Recipe`; here lr is 1e-3, betas are (0.9, 0.99).
 
     Yields:
         `EncoderStep` after each update: the mean squared error, and the divergence in nats per picture.
@@ -252,47 +200,24 @@ def encoder_steps(
         >>> found[0] > 1, found[-1] < 0.1
         (True, True)
     """
-    device = next(G.parameters()).device
-    use_amp = device.type == "cuda" if amp is None else amp
-    autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
-    rates = (positive(lr, "lr"), positive(encoder_lr or lr, "encoder_lr"))
-    groups = [
-        {"params": [p for p in net.parameters() if p.requires_grad], "lr": rate}  # either network may be frozen
-        for net, rate in zip((G, E), rates, strict=True)
-    ]
-    optimiser = torch.optim.Adam(groups, betas=betas, fused=True)
-    networks = {"G": G, "E": E} | ({} if average is None else {"average": average})
-    run = Run(networks, {"both": optimiser}, {"real": real, "noise": rng})
-    at_least(checkpoint_every, 1, "checkpoint_every")
-    done = run.load(checkpoint) if checkpoint and Path(checkpoint).exists() else 0
-    guard = Guard({"G": G, "E": E})
-
-    for step in range(done + 1, at_least(steps, 0, "steps") + 1):
-        if decay_lr:
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * (1 - (step - 1) / steps)
-        x = real.sample(batch)
-        with autocast:
+    how = Recipe.of(recipe, lr=1e-3, betas=(0.9, 0.99), fused=True)
+    rates = {"E": positive(encoder_lr or how.lr, "encoder_lr")}
+    run = Run({"G": G, "E": E}, {"real": real, "noise": rng}, how, rates=rates)
+    for step in run.steps(steps):
+        x = real.sample(how.batch)
+        with run.autocast:
             encoded = E(x)
         mean, log_std = encoded.float().chunk(2, dim=1)
         log_std = log_std.clamp(-7.0, 2.0)
-        z = mean + log_std.exp() * torch.randn(mean.shape, generator=rng, device=device)
-        with autocast:
+        z = mean + log_std.exp() * torch.randn(mean.shape, generator=rng, device=mean.device)
+        with run.autocast:
             made = G(z)
         error = (made.float() - x).square().mean()
         divergence = ((mean.square() + (2 * log_std).exp() - 1) / 2 - log_std).sum(1).mean()
-        optimiser.zero_grad(set_to_none=True)
-        (x[0].numel() / 2 * error.log() + divergence).backward()
-        optimiser.step()
-        if average is not None:
-            follow(average, G, min(average_decay, step / (step + 10)))
-
-        watched = {"error": error.detach(), "divergence": divergence.detach()}
-        guard.check(step, watched)
-        yield EncoderStep(step, *watched.values())
-        if checkpoint and (step % checkpoint_every == 0 or step == steps):
-            guard.check(step, watched, now=True)
-            run.save(checkpoint, step)
+        run.descend(("G", "E"), x[0].numel() / 2 * error.log() + divergence)
+        found = {"error": error.detach(), "divergence": divergence.detach()}
+        run.settle(found)
+        yield EncoderStep(step, *found.values())
 
 
 def train_gan(
@@ -351,20 +276,17 @@ class _CriticLoss(nn.Module):
 
 
 def _critic_update(
-    paid: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
+    run: Run, of_critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
-    optimiser.zero_grad(set_to_none=True)
-    if parts == 1:
-        out: CriticLoss = paid(real, fake, rng)
-        out.loss.backward()
-        optimiser.step()
-        return out._replace(loss=out.loss.detach())
     found = []
-    for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
-        out = paid(some, others, rng)
-        (out.loss / parts).backward()
-        found.append(torch.stack([value.detach() for value in out]))
-    optimiser.step()
+
+    def losses() -> Iterator[Tensor]:
+        for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
+            out = of_critic(some, others, rng)
+            found.append(torch.stack([value.detach() for value in out]))
+            yield out.loss
+
+    run.descend("D", losses(), parts)
     return CriticLoss(*torch.stack(found).mean(0))
 
 

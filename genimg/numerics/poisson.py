@@ -42,7 +42,7 @@ FACTORS = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {
 def edit(y: Tensor, g: Tensor, mask: Tensor) -> Tensor:
     """argmin_x ‖∇x − ∇g‖² subject to x = y on the known pixels, with free (Neumann) borders of the image.
 
-    ∇ is that of `genimg.numerics.fields`, so x solves Δx = Δg at every missing pixel. g = 0 gives the harmonic fill of y.
+    ∇ is that of `gi.fields`, so x solves Δx = Δg at every missing pixel. g = 0 gives the harmonic fill of y.
 
     Args:
         y: images (n, c, h, w), float; what they hold at missing pixels is not looked at.

@@ -32,7 +32,7 @@ if importlib.util.find_spec("genimg") is None:
     {comment}%pip install -q {requirement}
     import genimg
 
-    genimg._base.records.lay_out()"""
+    genimg.records.lay_out()"""
 
 
 @dataclass(frozen=True)

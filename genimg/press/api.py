@@ -30,7 +30,7 @@ SCIENCE = {
 
 def modules(name: str) -> list[ModuleType]:
     """A module of the package, or a package with its modules; those that only have re-exports are left out."""
-    top = importlib.import_module(f"genimg.{name}")
+    top: ModuleType = getattr(importlib.import_module("genimg"), name)
     below = sorted(each.name for each in pkgutil.iter_modules(getattr(top, "__path__", [])))
     found = [top, *(importlib.import_module(f"{top.__name__}.{each}") for each in below)]
     return [module for module in found if public(module)]
@@ -128,9 +128,6 @@ def restructured(lines: list[str]) -> list[str]:
     """
     made, example, source = [], False, False
     for line in lines:
-        if line.startswith("Book:"):  # the page says which chapters use a name
-            source = False
-            continue
         source = line.startswith("Source:") or (source and line.startswith(" "))
         if source and line.startswith(" "):
             line = line.strip()  # its next lines are indented, and no definitions

@@ -1,6 +1,6 @@
 """The chapters as documents: where they lie, their parameters, and the form in which two runs give the same bytes.
 
-A chapter is `book/NN_name.ipynb`. Running one is `genimg.press.execution`; making pages of them is `genimg.press.pages`.
+A chapter is `book/NN_name.ipynb`. Running one is `press.execution`; making pages of them is `press.pages`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Colours for the reader's own grey picture, with a slider between grey and coloured.
 
 The page does all but the network: it splits a picture into light and colour, reduces the light to what the network
-takes, enlarges its answer and joins both, with the numbers of `genimg.numerics.color` and `genimg.problems.colorize`. The network
+takes, enlarges its answer and joins both, with the numbers of `gi.color` and `gi.colorize`. The network
 answers from the kernel, or in a built page from a live model.
 """
 
@@ -52,7 +52,7 @@ class Colouring(anywidget.AnyWidget):
         G: from `networks.chromagan`, with two outputs.
         pictures: by name: sRGB (3, h, w), or grey (1, h, w), float in [0, 1], of any sizes; the first is shown at once.
         classes: the words of G's class branch, if it has one.
-        live: the network of a built page, a key of `genimg.widgets.live.GRAPHS`, which must be G: "colours", for the shipped
+        live: the network of a built page, a key of `widgets.live.GRAPHS`, which must be G: "colours", for the shipped
             `colours`. Without it only a kernel colours other pictures than the first.
 
     Raises:

@@ -102,7 +102,7 @@ class LatentPath(anywidget.AnyWidget):
         Args:
             critic: images (n, c, h, w) -> (n,): the score to draw.
             steps: pictures per way, both ends among them.
-            live: a walk of `genimg.widgets.live.GRAPHS`, "digits" or "faces", whose networks are G and `critic`; built pages
+            live: a walk of `widgets.live.GRAPHS`, "digits" or "faces", whose networks are G and `critic`; built pages
                 let readers run it.
             kwargs: as for the class; `score` names what the critic measures.
 

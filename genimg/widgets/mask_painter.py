@@ -2,7 +2,7 @@
 
 The search is a function of the notebook; the widget knows nothing of generators. Page and kernel talk through traits
 alone (`request` one way, `phase`, `frame`, `results` the other). In a built page, where no kernel answers, the page
-does so itself, by the networks of `genimg.widgets.live` and the functions in `latent_search.js`; the tests hold these to
+does so itself, by the networks of `widgets.live` and the functions in `latent_search.js`; the tests hold these to
 `genimg.problems.inpaint` and `genimg.numerics.poisson`.
 """
 
@@ -65,7 +65,7 @@ class MaskPainter(anywidget.AnyWidget):
         names: one per image.
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
-        live: the graph of `genimg.widgets.live` by which a built page searches on its own, such as "search", for images of its
+        live: the graph of `widgets.live` by which a built page searches on its own, such as "search", for images of its
             size; a second graph of that name and "-starts" says from where. None leaves the fixed picture.
 
     Raises:

@@ -43,7 +43,7 @@ class PerceptualTest(anywidget.AnyWidget):
     """Pictures of several methods in one shuffled row, each to be judged natural or not; at the end the shares.
 
     In a notebook `answers` holds what has been said so far, `save` writes it as a file that can be merged with those
-    of others (`genimg.problems.colorize.answers.read_answers`), and `observer` is the name that was typed in. In a page without
+    of others (`gi.colorize.answers.read_answers`), and `observer` is the name that was typed in. In a page without
     kernel the same is done by the browser: results with intervals, and the file to download.
 
     Give each observer a seed: then no method always comes last, when all are tired.

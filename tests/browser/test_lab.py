@@ -22,7 +22,7 @@ presets = {"centre": centre, "nothing": torch.ones(28, 28), "everything": torch.
 
 def search(steps):
     def solve(image, mask):
-        loss = gi.inpaint.Loss(D, image[None], mask, pixel=0.5, gradient=0.5, prior=0.1)
+        loss = gi.inpaint.Loss(D, image[None], mask, gi.inpaint.ours(0.5, 0.5, 0.1))
         start = gi.inpaint.best_starts(G, loss, gi.Gaussian(G.latent, gi.rng(0)).sample(64))
         for step in gi.inpaint.search_steps(G, loss, start, steps=steps, patience=None):
             yield step.step, steps, step.images()[0, 0], f"loss {float(step.loss):.1f}"

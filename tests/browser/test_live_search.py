@@ -145,7 +145,7 @@ def test_a_painted_hole_is_filled_as_the_package_fills_it(show, shot, images):
     assert torch.equal(start, chosen[0])
 
     G, D = search().module.G, search().module.D
-    loss = Loss(D, images[1:], mask, pixel=OURS.pixel, gradient=OURS.gradient, prior=OURS.prior)
+    loss = Loss(D, images[1:], mask, OURS)
     z = start[None].clone().requires_grad_()
     value = loss(G(z), torch.tensor([0]))
     (slope,) = torch.autograd.grad(value.sum(), z)

@@ -52,8 +52,8 @@ class Commands(click.Group):
 
 def told(error: Exception) -> str:
     """A mistake of the user in its own words, advice where a device failed, else the error as it is."""
-    checks = sys.modules.get("genimg._base.errors")  # not imported: then it is no UsageError
-    if checks and isinstance(error, checks.UsageError):
+    errors = sys.modules.get("genimg._base.errors")  # not imported: then it is no UsageError
+    if errors and isinstance(error, errors.UsageError):
         return str(error)
     if "torch" in sys.modules:
         from genimg._base import devices

@@ -65,6 +65,7 @@ def train(
       genimg train all --profile full --budget-minutes 10 --resume
     """
     from genimg._base import devices, errors, ranks
+    from genimg._base.records import answers, load_claims
     from genimg.apps import console as show
     from genimg.lab.experiments import EXPERIMENTS, OutOfTime
     from genimg.press import notebooks
@@ -80,6 +81,7 @@ def train(
     out = (out or root / "build" / "train").resolve()
     # A smoke test must not replace what hours of training measured.
     records = (records or (out if profile == "quick" else root / "book") / "records").resolve()
+    claims = load_claims(root / "book" / "claims.json")
     with ranks.joined(devices.pick(device)) as here:
         mute = ranks.rank() > 0
         if experiment == "all" and ranks.count() > 1:  # where one rank alone fails the others would wait for ever
@@ -93,7 +95,7 @@ def train(
                         raise OutOfTime
                     bar(what, done, total)
 
-                made = e.run(profile, list(seeds or (0,)), here, out, resume, progress)
+                made = answers(e.run(profile, list(seeds or (0,)), here, out, resume, progress), claims)
             for name, record in made.items():
                 record.save(records / f"{name}.json")
             return made

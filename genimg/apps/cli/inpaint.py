@@ -9,6 +9,8 @@ import click
 
 from genimg.apps.cli.base import account, console, debug_option, device_option, folder_type
 
+CANDIDATES = 256  # of which each picture starts from the best
+
 
 @click.command()
 @click.argument("model")
@@ -73,7 +75,7 @@ def inpaint(
     squares = [photographs.read_square(text) for text in crops]
     G, D = zoo.load(model, devices.pick(device))
     where = next(G.parameters()).device
-    latent = distributions.Gaussian(int(G.latent), seeding.rng(seeding.child(seed, "starts"), where))  # type: ignore[arg-type]
+    law = distributions.Gaussian(int(G.latent), seeding.rng(seeding.child(seed, "starts"), where))  # type: ignore[arg-type]
     skipped: list[tuple[Path, str]] = []
     files = data.picture_files(paths, lambda *what: skipped.append(what))
     mask = work.read_mask(source, work.shape(G)[1], seed, invert)
@@ -84,13 +86,14 @@ def inpaint(
         raise click.ClickException("nothing is known under this mask, so there is nothing to go by")
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
+    pool = law.sample(max(CANDIDATES, restarts))
     options: dict[str, Any] = {
         "blend": blend, "batch": batch, "restarts": restarts, "steps": steps, "keep": [Path(model), Path(source)],
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":
-        events = photographs.inpaint_photographs(G, D, files, mask, latent, out, squares=squares, **options)
+        events = photographs.inpaint_photographs((G, D), files, mask, pool, out, squares=squares, **options)
     else:
-        events = work.inpaint_files(G, D, files, mask, latent, out, **options)
+        events = work.inpaint_files((G, D), files, mask, pool, out, **options)
     with show.steps(console(stderr=True)) as progress:
         for event in events:
             if isinstance(event, work.Filled):

@@ -1,4 +1,4 @@
-"""Architectures, apart from data and objectives, one module per family. Networks own no optimiser and give raw scores."""
+"""Architectures apart from data and objectives, one module per family. Networks own no optimiser, give raw scores."""
 
 from genimg.gan.networks.chromagan import (
     ChromaGenerator,

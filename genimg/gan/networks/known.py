@@ -1,6 +1,6 @@
 """Critics whose slope is known, for checks that have to hand a network to an answer.
 
-Such a network is named, not pickled, where the answer runs in a process of its own (`genimg.teach.classroom`): its name and
+Such a network is named, not pickled, where the answer runs in a process of its own (the classroom): its name and
 its weights are all that there is to say about it.
 """
 

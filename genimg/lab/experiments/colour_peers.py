@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, l1_loss, log_softmax, softplus
 
 from genimg.gan.networks import ChromaGenerator
+from genimg.gan.runs import Recipe, Run
 from genimg.numerics.color import in_gamut, unscale_ab
 from genimg.problems.colorize import Features, Pictures, answered
 
@@ -37,23 +38,20 @@ def pix2pix_steps(
     Yields:
         The number of steps done.
     """
-    device = next(G.parameters()).device
-    of_G, of_D = (
-        torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999)) for net in (G, D)
-    )
-    for step in range(1, steps + 1):
-        for optimiser in (of_G, of_D):
-            optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
+    how = Recipe.of({"batch": batch, "lr": lr, "amp": amp}, betas=(0.5, 0.999), decay_lr=True)
+    run = Run({"G": G, "D": D}, {}, how)
+    for step in run.steps(steps):
         real = pictures.sample(batch)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+        with run.autocast:
             ab = answered(G, real, classes=False).ab
             of_real, of_fake = D(real.L, real.ab).float(), D(real.L, ab.detach()).float()
-        _update(of_D, (softplus(-of_real).mean() + softplus(of_fake).mean()) / 2)
-        D.requires_grad_(False)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+        of_D = (softplus(-of_real).mean() + softplus(of_fake).mean()) / 2
+        run.descend("D", of_D)
+        with run.frozen("D"), run.autocast:
             scores = D(real.L, ab).float()
-        _update(of_G, softplus(-scores).mean() + L1 * l1_loss(2 * ab, 2 * real.ab))
-        D.requires_grad_(True)
+        of_G = softplus(-scores).mean() + L1 * l1_loss(2 * ab, 2 * real.ab)
+        run.descend("G", of_G)
+        run.settle({"loss of G": of_G, "loss of D": of_D})
         yield step
 
 
@@ -123,20 +121,13 @@ def zhang_steps(
     Yields:
         The number of steps done.
     """
-    device = next(G.parameters()).device
-    optimiser = torch.optim.Adam([p for p in G.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999))
-    for step in range(1, steps + 1):
-        optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
+    how = Recipe.of({"batch": batch, "lr": lr, "amp": amp}, betas=(0.5, 0.999), decay_lr=True)
+    run = Run({"G": G}, {}, how)
+    for step in run.steps(steps):
         real = pictures.sample(batch)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp):
+        with run.autocast:
             logits = answered(G, real, classes=False).ab
-        _update(
-            optimiser, bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, real.ab.shape[-1] // logits.shape[-1])))
-        )
+        loss = bins.loss(logits.float(), unscale_ab(avg_pool2d(real.ab, real.ab.shape[-1] // logits.shape[-1])))
+        run.descend("G", loss)
+        run.settle({"loss": loss})
         yield step
-
-
-def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()

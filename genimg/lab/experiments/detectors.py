@@ -76,9 +76,8 @@ def train(normal: Tensor, seed: int, tag: str, size: dict[str, Any]) -> Trained:
     rng = {n: seeding.rng(seeding.child(seed, f"{n} {tag}"), normal.device) for n in ("instants", "detector")}
     kept = {"rate": RATE, "start": FIRST * size["gan_steps"]}
     past = history.past(G, latent, rng["instants"], **kept)
-    D_tv, _ = anomaly.fit_detector(
-        D, history, real, past, steps=size["detector_steps"], rng=rng["detector"], lr=1e-3, **kept
-    )
+    critic = anomaly.initial_critic(D, history, **kept)
+    D_tv, _ = anomaly.fit_detector(critic, real, past, steps=size["detector_steps"], rng=rng["detector"], lr=1e-3)
     return Trained(past, played.mean(size), D_tv)
 
 

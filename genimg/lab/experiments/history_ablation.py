@@ -134,10 +134,10 @@ def aurocs(
         kept = {"rate": setting.rate / steps, "start": setting.start * steps}
         some = thinned(history, setting.states, kept["start"])
         D_tv, _ = anomaly.fit_detector(
-            D, some, Empirical(normal, draws["x"]), some.past(G, Gaussian(64, draws["z"]), draws["instants"], **kept),
+            anomaly.initial_critic(D, some, setting.init, seed=seed, **kept),
+            Empirical(normal, draws["x"]), some.past(G, Gaussian(64, draws["z"]), draws["instants"], **kept),
             objectives.TanhTotalVariation() if setting.tanh else objectives.TotalVariation(10.0, setting.smooth),
-            init=setting.init, seed=seed, steps=max(1, round(setting.length * size["detector_steps"])),
-            rng=draws["u"], batch=size["batch"], lr=1e-3, **kept,
+            steps=max(1, round(setting.length * size["detector_steps"])), rng=draws["u"], batch=size["batch"], lr=1e-3,
         )  # fmt: skip
         values[name] = anomaly.evaluate(anomaly.anomaly_score(D_tv, test), anomalous).auroc
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -72,37 +72,28 @@ def initial_critic(
 
 
 def fit_detector(
-    D: nn.Module,
-    history: History | None,
+    critic: nn.Module,
     real: Distribution,
     past: Distribution,
     objective: Objective = TotalVariation(lam=10.0),  # noqa: B008  # frozen
     *,
-    init: str = "mean",
-    rate: float = 0.0,
-    start: float = 0.0,
-    end: float | None = None,
-    seed: int = 0,
     steps: int,
     rng: torch.Generator,
-    batch: int = 256,
-    lr: float = 1e-4,
-    betas: tuple[float, float] = (0.5, 0.9),
+    **recipe: Any,
 ) -> Fit:
     """Step (c) of the method: sup over −1 ≤ D ≤ 1 of E_{P_real}[D] − E_{P_Ghist}[D].
 
-    The loop is `critic_steps`; to look at D_TV while it is trained, run that over `initial_critic(…)` yourself.
+    The loop is `critic_steps`; to look at D_TV while it is trained, run that yourself.
 
     Args:
-        D, history, init, rate, start, end, seed: as in `initial_critic`; D is left alone.
+        critic: where D_TV starts, from `initial_critic`; it is trained in place.
         real: P_real, the normal data.
         past: P_Ghist, from `History.past`.
         objective: `TotalVariation`, or `TanhTotalVariation` to see why not.
-        steps, batch, lr, betas, rng: as in `critic_steps`. The learning rate is this project's choice, as the rest: the
-            source states none.
+        steps, rng: as in `critic_steps`.
+        recipe: as in `critic_steps`; lr is 1e-4. It is this project's choice, as the rest: the source states none.
 
     Raises:
-        UsageError: as `initial_critic`.
         Diverged: as `critic_steps`.
 
     Source: Chatillon & Ballester 2020; the talk, "Training our anomaly detector D_TV".
@@ -110,18 +101,17 @@ def fit_detector(
     Example:
         >>> import genimg as gi
         >>> real, past = gi.Gaussian(1, gi.rng(0), mean=0.0), gi.Gaussian(1, gi.rng(1), mean=4.0)
-        >>> D = gi.networks.mlp([1, 32, 1])
-        >>> D_tv, losses = fit_detector(D, None, real, past, init="scratch", steps=200, rng=gi.rng(2), lr=1e-2)
+        >>> critic = initial_critic(gi.networks.mlp([1, 32, 1]), None, "scratch")
+        >>> D_tv, losses = fit_detector(critic, real, past, steps=200, rng=gi.rng(2), lr=1e-2)
         >>> losses.shape, bool(losses[-1, 1] > 0.9)                     # delta = 2 Phi(2) - 1 = 0.954
         (torch.Size([200, 3]), True)
         >>> near, far = anomaly_score(D_tv, torch.tensor([[0.0], [4.0]])).tolist()
         >>> near < 0 < far
         True
     """
-    critic = initial_critic(D, history, init, rate=rate, start=start, end=end, seed=seed)
     seen = [
         torch.stack([step.loss, step.distance, step.penalty])
-        for step in critic_steps(critic, real, past, objective, steps=steps, rng=rng, batch=batch, lr=lr, betas=betas)
+        for step in critic_steps(critic, real, past, objective, steps=steps, rng=rng, **{"lr": 1e-4, **recipe})
     ]
     losses = torch.stack(seen).cpu() if seen else torch.empty(0, 3)
     return Fit(critic.eval().requires_grad_(False), losses)

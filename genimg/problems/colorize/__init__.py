@@ -1,6 +1,6 @@
 """Colour from grey: ChromaGAN, a network that predicts chroma and says what it believes to see.
 
-The networks are `genimg.gan.networks.chromagan`, the colours `genimg.numerics.color`. What is here: the law of training pictures,
+The networks are `gi.networks.chromagan`, the colours `gi.color`. What is here: the law of training pictures,
 the three losses, the loop, and colouring at any size.
 
 Source: Vitoria, Raad & Ballester 2020; the talk, part 3.

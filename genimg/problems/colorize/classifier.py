@@ -9,15 +9,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
-from genimg._base.errors import UsageError, at_least, positive, same_length
+from genimg._base.errors import UsageError, at_least, same_length
 from genimg._base.seeding import seeded
 from genimg.gan.networks import ChromaGenerator, VGGGenerator
+from genimg.gan.runs import Recipe, Run
 
 SHIFT = 4  # pixels that a picture is moved at most, of 32
 
@@ -59,9 +60,7 @@ def classifier_steps(
     *,
     steps: int,
     rng: torch.Generator,
-    batch: int = 128,
-    lr: float = 2e-3,
-    amp: bool | None = None,
+    **recipe: Any,
 ) -> Iterator[ClassifierStep]:
     """Trains by Adam, its rate falling linearly to 0; pictures are flipped and moved at random.
 
@@ -71,9 +70,7 @@ def classifier_steps(
         labels: (n,) integers.
         steps: updates.
         rng: which pictures, flips and shifts; on the CPU.
-        batch: pictures per step.
-        lr: of Adam, in the first step.
-        amp: bfloat16 autocast; None means on CUDA only.
+        recipe: of `runs.Recipe`; here batch 128, lr 2e-3, betas (0.9, 0.999), falling rates.
 
     Yields:
         `ClassifierStep` after each update, counted from 1.
@@ -84,20 +81,18 @@ def classifier_steps(
     same_length(images, labels, "images and labels")
     if len(images) == 0:
         raise UsageError("a classifier needs pictures to learn from, got none")
-    device = images.device
-    use_amp = device.type == "cuda" if amp is None else amp
-    optimiser = torch.optim.Adam(network.parameters(), lr=positive(lr, "lr"))
-    for step in range(1, at_least(steps, 1, "steps") + 1):
+    how = Recipe.of(recipe, batch=128, lr=2e-3, betas=(0.9, 0.999), decay_lr=True)
+    at_least(how.batch, 2, "batch")
+    run = Run({"classifier": network}, {"rows": rng}, how)
+    for step in run.steps(at_least(steps, 1, "steps")):
         network.train()  # the caller may look at it in eval mode between steps
-        optimiser.param_groups[0]["lr"] = lr * (1 - (step - 1) / steps)
-        rows = torch.randint(len(images), (at_least(batch, 2, "batch"),), generator=rng).to(device)
+        rows = torch.randint(len(images), (how.batch,), generator=rng).to(images.device)
         x, y = _moved(images[rows], rng), labels[rows]
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp):
+        with run.autocast:
             logits = network(x).float()
         loss = cross_entropy(logits, y)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        run.descend("classifier", loss)
+        run.settle({"loss": loss})
         yield ClassifierStep(step, loss.detach(), (logits.detach().argmax(1) == y).float().mean())
     network.eval()
 

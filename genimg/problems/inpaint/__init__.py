@@ -1,6 +1,6 @@
 """Semantic inpainting: fill a hole with what a generator would have put there, given what is known around it.
 
-Step 1 is a GAN of `genimg.gan.training`. Step 2 searches its latent space for ẑ whose image agrees with the known pixels,
+Step 1 is a GAN of `gi.training`. Step 2 searches its latent space for ẑ whose image agrees with the known pixels,
 most of all beside the hole, and looks real to the critic. Step 3 joins G(ẑ) to the known pixels by Poisson editing.
 
 Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
@@ -8,25 +8,39 @@ Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
 
 from genimg.problems.inpaint.completion import BLENDS, Inpainted, blend, complete, inpaint
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
-from genimg.problems.inpaint.formulations import OURS, TABLE, YEH2017, Formulation, Row, Score, ours, yeh
-from genimg.problems.inpaint.losses import Level, Loss, critic_level, critic_prior, log_prior
+from genimg.problems.inpaint.losses import (
+    OURS,
+    YEH2017,
+    Clipped,
+    Formulation,
+    Level,
+    LogPrior,
+    Loss,
+    OnSphere,
+    critic_level,
+    critic_prior,
+    l1,
+    l2,
+    ours,
+    yeh,
+)
 from genimg.problems.inpaint.masks import PRESETS
-from genimg.problems.inpaint.search import SearchStep, best_starts, frozen, search_steps
+from genimg.problems.inpaint.search import SearchStep, best_starts, frozen, search_steps, searches
 from genimg.problems.inpaint.weight import edge_weight, weight
 
 __all__ = [
     "BLENDS",
     "OURS",
     "PRESETS",
-    "TABLE",
     "YEH2017",
+    "Clipped",
     "Filled",
     "Formulation",
     "Inpainted",
     "Level",
+    "LogPrior",
     "Loss",
-    "Row",
-    "Score",
+    "OnSphere",
     "SearchStep",
     "Searching",
     "Unusable",
@@ -39,10 +53,12 @@ __all__ = [
     "frozen",
     "inpaint",
     "inpaint_files",
-    "log_prior",
+    "l1",
+    "l2",
     "ours",
     "read_mask",
     "search_steps",
+    "searches",
     "weight",
     "yeh",
 ]

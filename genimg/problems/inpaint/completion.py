@@ -7,13 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genimg._base.errors import at_least
 from genimg._base.errors import mask as checked_mask
-from genimg.gan.distributions import Distribution
 from genimg.numerics import poisson
-from genimg.problems.inpaint.losses import Level, Loss
-from genimg.problems.inpaint.search import best_starts, frozen, search_steps
-from genimg.problems.inpaint.weight import WINDOW
+from genimg.problems.inpaint.losses import Formulation
+from genimg.problems.inpaint.search import frozen, searches
 
 BLENDS = ("poisson", "overlay", "raw")
 
@@ -67,33 +64,22 @@ def inpaint(
     D: nn.Module,
     y: Tensor,
     mask: Tensor,
-    latent: Distribution,
-    *,
-    pixel: float = 1.0,
-    gradient: float = 0.5,
-    prior: float = 0.1,
-    prior_form: str = "critic",
-    level: Level = Level(),  # noqa: B008
-    norm: str = "l1",
-    window: int | None = WINDOW,
-    candidates: int = 256,
-    restarts: int = 1,
-    batch: int = 64,
+    pool: Tensor,
+    formulation: Formulation = Formulation(),  # noqa: B008
     **search: Any,
 ) -> Inpainted:
-    """Completes images y with what G can generate, by the two steps of the talk; Yeh 2017 by other arguments.
+    """Completes images y with what G can generate, by the two steps of the talk; Yeh 2017 by another formulation.
 
     Args:
         G: generator (n, d) → (n, c, h, w).
         D: critic (n, c, h, w) → (n,), large on real.
         y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
-        latent: the law of z, on G's device.
-        pixel, gradient, prior, prior_form, level, norm, window: of the loss, see `Loss`.
-        candidates: one pool of so many z is drawn, for all images alike; each image starts from the best of them.
-        restarts: searches per image, from the so many best candidates; the one that ends lowest is the answer.
-        batch: searches at once.
-        search: further arguments of `search_steps`: steps, lr, betas, clip, sphere, patience, tolerance.
+        pool: (N, d), where a search may start, on G's device; each image starts from the best of them.
+        formulation: what is minimised.
+        search: `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
+            is the answer; `batch` (64) searches at once; and those of `search_steps`: steps, lr, patience, tolerance,
+            amp.
 
     Returns:
         `Inpainted`.
@@ -111,28 +97,19 @@ def inpaint(
         >>> _ = nn.init.ones_(G[0].weight)
         >>> from genimg.gan.distributions import Gaussian
         >>> y, mask = torch.full((1, 1, 4, 4), 0.25), torch.tensor([[1, 1, 0, 0]]).expand(4, 4)
-        >>> law = Gaussian(1, torch.Generator().manual_seed(0))
-        >>> out = inpaint(G, nn.Flatten(), y, mask, law, prior=0.0, steps=300, lr=0.01)
+        >>> pool = Gaussian(1, torch.Generator().manual_seed(0)).sample(256)
+        >>> out = inpaint(G, nn.Flatten(), y, mask, pool, Formulation(prior=0.0), steps=300, lr=0.01)
         >>> bool((out.poisson - 0.25).abs().max() < 0.01)
         True
     """
     device = next(G.parameters()).device
     y, known = y.to(device), checked_mask(mask, y).to(device)
-    options = {"pixel": pixel, "gradient": gradient, "prior": prior, "prior_form": prior_form, "level": level}
-    pool = latent.sample(at_least(candidates, at_least(restarts, 1, "restarts"), "candidates"))
-    G, D = frozen(G), frozen(D)
-    found, lowest, losses = [], [], []
-    for rows in torch.arange(len(y)).split(max(1, batch // restarts)):
-        part = known if len(known) == 1 else known[rows]
-        loss = Loss(D, y[rows], part, norm=norm, window=window, **options)  # type: ignore[arg-type]
-        path = []
-        for step in search_steps(G, loss, best_starts(G, loss, pool, restarts), **search):
-            path.append(step.loss)
-        low = step.best_loss.min(dim=1)
-        found.append(step.best_z[torch.arange(len(rows)), low.indices])
-        lowest.append(low.values)
-        losses.append(torch.stack(path))
-    longest = max(map(len, losses))
-    losses = [torch.cat([path, path[-1:].expand(longest - len(path), -1, -1)]) for path in losses]
-    z = torch.cat(found)
-    return Inpainted(*complete(G, y, known, z), z, torch.cat(lowest), torch.cat(losses, dim=1))
+    paths: dict[int, list[Tensor]] = {}  # by the first image of a batch
+    last = {}
+    for rows, step in searches(G, D, y, known, pool, formulation, **search):
+        paths.setdefault(int(rows[0]), []).append(step.loss)
+        last[int(rows[0])] = step
+    longest = max(map(len, paths.values()))
+    losses = [torch.stack(path + path[-1:] * (longest - len(path))) for path in paths.values()]
+    z, lowest = (torch.cat(parts) for parts in zip(*(step.best() for step in last.values()), strict=True))
+    return Inpainted(*complete(G, y, known, z), z, lowest, torch.cat(losses, dim=1))

@@ -18,11 +18,10 @@ from genimg._base.errors import UsageError, at_least, choice
 from genimg.data.pictures import open_file
 from genimg.data.raw import WHITE, as_picture, fit, planes
 from genimg.data.stream import MODES, free_names
-from genimg.gan.distributions import Distribution
 from genimg.problems.inpaint import masks
 from genimg.problems.inpaint.completion import BLENDS, complete
-from genimg.problems.inpaint.losses import Loss
-from genimg.problems.inpaint.search import best_starts, search_steps
+from genimg.problems.inpaint.losses import Formulation
+from genimg.problems.inpaint.search import STEPS, searches
 
 
 class Searching(NamedTuple):
@@ -122,20 +121,15 @@ def fit_mask(mask: Tensor, picture: tuple[int, int], size: int) -> Tensor:
 
 
 def inpaint_files(
-    G: nn.Module,
-    D: nn.Module,
+    networks: tuple[nn.Module, nn.Module],
     files: Sequence[Path],
     mask: Tensor,
-    latent: Distribution,
+    pool: Tensor,
     out: Path,
     *,
+    formulation: Formulation = Formulation(),  # noqa: B008
     blend: str = "poisson",
-    batch: int = 16,
-    candidates: int = 256,
-    restarts: int = 1,
-    steps: int = 300,
     keep: Iterable[Path] = (),
-    loss: dict[str, Any] | None = None,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Completes each file and writes `out`/<name>-inpainted.png, as the model sees it: its size, its channels.
@@ -143,15 +137,13 @@ def inpaint_files(
     Pictures are decoded, made grey or colour, cropped to the centre square and resized as `data.load` does it.
 
     Args:
-        G, D, latent: as for `inpaint`.
+        networks: G and D, as for `inpaint`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask` and `fit_mask`.
+        pool, formulation, search: as for `inpaint`; `batch` is of pictures, 16.
         out: a folder, made if need be; results of an earlier call are replaced.
         blend: "poisson", "overlay" or "raw", see `Inpainted`.
-        batch: pictures at once.
-        candidates, restarts, steps, search: as for `inpaint`.
         keep: further files that must not be overwritten.
-        loss: arguments of `Loss`.
 
     Yields:
         One `Filled` or `Unusable` per file, and `Searching` in between.
@@ -160,7 +152,8 @@ def inpaint_files(
         UsageError: a model of neither grey nor colour pictures, or a folder that cannot be made.
     """
     choice(blend, "blend", BLENDS)
-    pool = latent.sample(at_least(candidates, restarts, "candidates"))
+    (G, D), steps = networks, search.setdefault("steps", STEPS)
+    batch = search["batch"] = at_least(search.get("batch", 16), 1, "batch")
     channels, size = shape(G)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -169,7 +162,7 @@ def inpaint_files(
     names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
     targets = dict(zip(files, names, strict=True))
     total = steps * len(files)
-    for start in range(0, len(files), at_least(batch, 1, "batch")):
+    for start in range(0, len(files), batch):
         ready: list[_Ready] = []
         for path in files[start : start + batch]:
             item = _read(path, mask, size, channels)
@@ -179,12 +172,12 @@ def inpaint_files(
                 ready.append(item)
         if ready:
             y, known = (torch.stack(rows).to(pool) for rows in ([r.pixels for r in ready], [r.mask for r in ready]))
-            cost = Loss(D, y, known, **(loss or {}))
-            found = best_starts(G, cost, pool, restarts)
-            for step in search_steps(G, cost, found, steps=steps, **search):
-                yield Searching(start * steps + len(ready) * step.step, total)
-            best = step.best_z[torch.arange(len(y)), step.best_loss.argmin(dim=1)]
-            images = dict(zip(("raw", "overlay", "poisson"), complete(G, y, known, best), strict=True))[blend]
+            found = {}
+            for rows, step in searches(G, D, y, known, pool, formulation, **search):
+                found[int(rows[0])] = step.best()[0]
+                yield Searching(start * steps + int(rows[0]) * steps + len(rows) * step.step, total)
+            completed = complete(G, y, known, torch.cat(list(found.values())))
+            images = dict(zip(("raw", "overlay", "poisson"), completed, strict=True))[blend]
             for item, image in zip(ready, images, strict=True):
                 try:
                     _write(image, targets[item.path])

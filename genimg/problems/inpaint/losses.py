@@ -1,35 +1,45 @@
-"""What a completion costs: contextual loss on the known pixels, and prior loss by the critic. One number per image."""
+"""What a completion costs: contextual loss on the known pixels, and prior loss by the critic. One number per image.
+
+A `Formulation` says which losses these are; a `Loss` is one for given images and masks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from genimg._base.errors import UsageError, choice
+from genimg._base.errors import UsageError, positive
 from genimg._base.errors import images as checked_images
 from genimg._base.errors import mask as checked_mask
 from genimg.gan.distributions import Distribution
 from genimg.numerics.fields import grad
 from genimg.problems.inpaint.weight import WINDOW, edge_weight, weight
 
-NORMS = ("l1", "l2")
-PRIORS = ("critic", "log")
+YEH_LAMBDA = 0.003  # Yeh et al. 2017, section 3.4
 
 
-def norm(x: Tensor, kind: str) -> Tensor:
-    """‖x‖ of each row, a sum over everything else: Σ|x| for "l1", (Σ x²)^½ for "l2"; (n, …) → (n,).
+def l1(x: Tensor) -> Tensor:
+    """‖x‖₁ of each row, Σ|x| over everything else; (n, …) → (n,).
 
     Example:
-        >>> x = torch.tensor([[3.0, -4.0], [0.0, 1.0]])
-        >>> norm(x, "l1").tolist(), norm(x, "l2").tolist()
-        ([7.0, 1.0], [5.0, 1.0])
+        >>> l1(torch.tensor([[3.0, -4.0], [0.0, 1.0]])).tolist()
+        [7.0, 1.0]
     """
-    if choice(kind, "norm", NORMS) == "l1":
-        return x.abs().flatten(1).sum(1)
+    return x.abs().flatten(1).sum(1)
+
+
+def l2(x: Tensor) -> Tensor:
+    """‖x‖₂ of each row, (Σ x²)^½ over everything else; (n, …) → (n,).
+
+    Example:
+        >>> l2(torch.tensor([[3.0, -4.0], [0.0, 1.0]])).tolist()
+        [5.0, 1.0]
+    """
     return (x.square().flatten(1).sum(1) + 1e-12).sqrt()  # a root has no slope at 0
 
 
@@ -48,7 +58,8 @@ class Level(NamedTuple):
     scale: float = 1.0
 
 
-def log_prior(scores: Tensor, level: Level = Level()) -> Tensor:  # noqa: B008
+@dataclass(frozen=True)
+class LogPrior:
     """log(1 − sigmoid((D(G(z)) − centre) / scale)), per image and without its λ: low where D is high, and unbounded.
 
     A critic trained as `Vanilla` gives logits, for which the default level is Yeh's formula. A Wasserstein critic has
@@ -58,75 +69,138 @@ def log_prior(scores: Tensor, level: Level = Level()) -> Tensor:  # noqa: B008
     Source: Yeh et al. 2017, equation (5).
 
     Example:
-        >>> log_prior(torch.zeros(1)).exp().tolist()
+        >>> LogPrior()(torch.zeros(1)).exp().tolist()
         [0.5]
     """
-    return -softplus((scores - level.centre) / level.scale)
+
+    level: Level = Level()  # noqa: RUF009  # a tuple
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        return -softplus((scores - self.level.centre) / self.level.scale)
 
 
 @torch.no_grad()
 def critic_level(G: nn.Module, D: nn.Module, latent: Distribution, samples: int = 256) -> Level:
-    """Mean and standard deviation of D(G(z)), for `log_prior` with a Wasserstein critic."""
+    """Mean and standard deviation of D(G(z)), for `LogPrior` with a Wasserstein critic."""
     scores = D(G(latent.sample(samples))).float()
     return Level(float(scores.mean()), float(scores.std().clamp_min(1e-6)))
 
 
-class Loss:
-    """L(x) = pixel ‖W (x − y)‖ + gradient ‖W (∇x − ∇y)‖ + prior L_p(x), for many images y at once.
+@dataclass(frozen=True)
+class Clipped:
+    """After each update z is clipped to [−bound, bound]: 1 in Yeh's paper, whose z is uniform there."""
 
-    Norms are sums over pixels and channels (`norm`), as in Yeh's formula, so a weight has the same meaning whatever the
-    number of images; nothing is averaged over a batch. W of the second term is `edge_weight`.
+    bound: float = 1.0
 
-    Args:
-        D: critic (n, c, h, w) → (n,), in eval mode; not called if prior is 0.
-        y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
-        mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
-        pixel, gradient, prior: weights, not negative. The talk's tables call them alpha, beta and eta.
-        prior_form: "critic" for −D, the talk's; "log" for log(1 − sigmoid(D)), Yeh's, where `prior` is their lambda.
-        level: of "log", for a critic whose scores are no logits.
-        norm: "l1" or "l2".
+    def __post_init__(self) -> None:
+        positive(self.bound, "the bound of z")
+
+    def __call__(self, z: Tensor, start: Tensor) -> Tensor:
+        """z (k, d) after an update, of searches that began at `start`."""
+        return z.clamp(-self.bound, self.bound)
+
+
+@dataclass(frozen=True)
+class OnSphere:
+    """After each update z gets the norm back that it started with: nearly all of a Gaussian's mass is near a sphere."""
+
+    def __call__(self, z: Tensor, start: Tensor) -> Tensor:
+        """z (k, d) after an update, of searches that began at `start`."""
+        return z * (start.norm(dim=1, keepdim=True) / z.norm(dim=1, keepdim=True))
+
+
+@dataclass(frozen=True)
+class Formulation:
+    """What is minimised: pixel ‖W (x − y)‖ + gradient ‖W (∇x − ∇y)‖ + prior L_p(D(x)), and where z may be.
+
+    Norms are sums over pixels and channels, as in Yeh's formula, so a weight has the same meaning whatever the number
+    of images; nothing is averaged over a batch. W of the second term is `edge_weight`.
+
+    Attributes:
+        pixel, gradient, prior: weights, not negative. The talk's tables call them alpha, beta and eta (its slide weighs
+            L_p by alpha instead).
+        prior_loss: scores (n,) → (n,): `critic_prior`, the talk's −D, or a `LogPrior`, Yeh's, where `prior` is their λ.
+        norm: `l1` or `l2`.
         window: of W; None takes all known pixels alike.
+        constraint: `Clipped()`, `OnSphere()`, or None: z is free.
 
     Raises:
-        UsageError: shapes that do not fit, images outside [-1, 1], a negative weight, an image of which nothing is
-            known, or nothing missing, where W is zero everywhere.
+        UsageError: a negative weight.
 
     Source: the talk, "2nd Step" and the rows of its tables; Yeh et al. 2017, equations (2) to (5).
+
+    Example:
+        >>> OURS.gradient, YEH2017.prior, YEH2017.constraint
+        (0.5, 0.003, Clipped(bound=1.0))
+    """
+
+    pixel: float = 1.0
+    gradient: float = 0.5
+    prior: float = 0.1
+    prior_loss: Callable[[Tensor], Tensor] = critic_prior
+    norm: Callable[[Tensor], Tensor] = l1
+    window: int | None = WINDOW
+    constraint: Clipped | OnSphere | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.pixel, self.gradient, self.prior) < 0:
+            weights = f"{self.pixel}, {self.gradient}, {self.prior}"
+            raise UsageError(f"the weights of the loss must not be negative, got {weights}")
+
+
+def ours(pixel: float, gradient: float, prior: float) -> Formulation:
+    """The talk's loss: contextual loss with gradients, prior −D. Norm and window are not stated there; as in Yeh's."""
+    return Formulation(pixel, gradient, prior)
+
+
+def yeh(pixel: float = 1.0, gradient: float = 0.0, prior: float = 1.0, level: Level = Level()) -> Formulation:  # noqa: B008
+    """Yeh's loss with prior λ log(1 − sigmoid(D)), λ = 0.003, times `prior`; the talk adds gradients to it.
+
+    Whether eta of the talk's tables multiplies λ or takes its place is not stated; here it multiplies. With a critic of
+    WGAN-GP pass its `critic_level`.
+    """
+    return Formulation(pixel, gradient, YEH_LAMBDA * prior, LogPrior(level))
+
+
+OURS = ours(0.5, 0.5, 1.0)  # the row with the best CelebA numbers of the talk's first table
+# Yeh et al. 2017, equations (2) to (5), sections 3.1 and 3.4: L1, window 7, z ~ U[-1, 1]^100 and clipped to [-1, 1].
+YEH2017 = Formulation(1.0, 0.0, YEH_LAMBDA, LogPrior(), constraint=Clipped(1.0))
+
+
+class Loss:
+    """A `Formulation` for many images y at once.
+
+    Args:
+        D: critic (n, c, h, w) → (n,), in eval mode; not called if the prior's weight is 0.
+        y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
+        mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
+        formulation: the terms.
+
+    Raises:
+        UsageError: shapes that do not fit, images outside [-1, 1], an image of which nothing is known, or nothing
+            missing, where W is zero everywhere.
 
     Example:
         One pixel is missing; W is 1/3 to the right of it, where x is off by 3, and so is the difference of the two
         pixels there, which should be 0 and is -1. The differences with the missing pixel do not count.
 
         >>> y, x = torch.zeros(1, 1, 1, 4), torch.tensor([[[[0.0, 9.0, 3.0, 2.0]]]])
-        >>> loss = Loss(nn.Identity(), y, torch.tensor([[1, 0, 1, 1]]), pixel=1, gradient=3, prior=0, window=3)
+        >>> terms = Formulation(pixel=1, gradient=3, prior=0, window=3)
+        >>> loss = Loss(nn.Identity(), y, torch.tensor([[1, 0, 1, 1]]), terms)
         >>> loss(x, torch.tensor([0])).tolist()                              # 3 / 3 + 3 · 1 / 3
         [2.0]
     """
 
     def __init__(
-        self,
-        D: Callable[[Tensor], Tensor],
-        y: Tensor,
-        mask: Tensor,
-        *,
-        pixel: float = 1.0,
-        gradient: float = 0.5,
-        prior: float = 0.1,
-        prior_form: str = "critic",
-        level: Level = Level(),  # noqa: B008
-        norm: str = "l1",
-        window: int | None = WINDOW,
+        self, D: Callable[[Tensor], Tensor], y: Tensor, mask: Tensor, formulation: Formulation = Formulation()
     ) -> None:
-        known = checked_mask(mask, y)
+        known, window = checked_mask(mask, y), formulation.window
         self.y = checked_images(torch.where(known, y, 0.0), "y")
         if not bool(known.flatten(1).any(1).all()):
             raise UsageError("the mask leaves nothing known: there is nothing that the search could fit")
         if window is not None and bool(known.flatten(1).all(1).any()):
             raise UsageError("nothing is missing, so W is zero; window=None fits all pixels")
-        if min(pixel, gradient, prior) < 0:
-            raise UsageError(f"the weights of the loss must not be negative, got {pixel}, {gradient}, {prior}")
-        self.D, self.pixel, self.gradient, self.prior, self.level = D, pixel, gradient, prior, level
-        self.prior_form, self.norm = choice(prior_form, "prior_form", PRIORS), choice(norm, "norm", NORMS)
+        self.D, self.formulation = D, formulation
         self.W, self.W_edge = weight(known, window).to(y), edge_weight(known, window).to(y)
 
     def __len__(self) -> int:
@@ -134,20 +208,19 @@ class Loss:
 
     def __call__(self, x: Tensor, image: Tensor) -> Tensor:
         """(k,): what x (k, c, h, w) costs as completions of the images at these positions, (k,)."""
-        return self.context(x, image) + self.prior_loss(x) if self.prior else self.context(x, image)
+        return self.context(x, image) + self.prior(x) if self.formulation.prior else self.context(x, image)
 
     def context(self, x: Tensor, image: Tensor) -> Tensor:
         """The contextual loss alone, (k,)."""
-        off = x - self.y[image]
-        loss = self.pixel * norm(_of(self.W, image) * off, self.norm)
-        if self.gradient:
-            loss = loss + self.gradient * norm(_of(self.W_edge, image) * grad(off), self.norm)
+        terms, off = self.formulation, x - self.y[image]
+        loss = terms.pixel * terms.norm(_of(self.W, image) * off)
+        if terms.gradient:
+            loss = loss + terms.gradient * terms.norm(_of(self.W_edge, image) * grad(off))
         return loss
 
-    def prior_loss(self, x: Tensor) -> Tensor:
+    def prior(self, x: Tensor) -> Tensor:
         """The prior loss with its weight, (k,)."""
-        scores = self.D(x).to(x.dtype).reshape(len(x))
-        return self.prior * (critic_prior(scores) if self.prior_form == "critic" else log_prior(scores, self.level))
+        return self.formulation.prior * self.formulation.prior_loss(self.D(x).to(x.dtype).reshape(len(x)))
 
 
 def _of(weights: Tensor, image: Tensor) -> Tensor:

@@ -20,13 +20,12 @@ from genimg._base import disk
 from genimg._base.errors import UsageError, at_least, choice
 from genimg.data.raw import BROKEN, decode
 from genimg.data.stream import free_names
-from genimg.gan.distributions import Distribution
 from genimg.problems.inpaint import faces
 from genimg.problems.inpaint.completion import BLENDS
 from genimg.problems.inpaint.faces import Bits, Bytes, Square
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, shape
-from genimg.problems.inpaint.losses import Loss
-from genimg.problems.inpaint.search import best_starts, frozen, search_steps
+from genimg.problems.inpaint.losses import Formulation
+from genimg.problems.inpaint.search import STEPS, frozen, searches
 
 BY_HAND = "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels"
 
@@ -58,21 +57,16 @@ def read_square(text: str) -> Square:
 
 
 def inpaint_photographs(
-    G: nn.Module,
-    D: nn.Module,
+    networks: tuple[nn.Module, nn.Module],
     files: Sequence[Path],
     mask: Tensor,
-    latent: Distribution,
+    pool: Tensor,
     out: Path,
     *,
     squares: Sequence[Square] = (),
+    formulation: Formulation = Formulation(),  # noqa: B008
     blend: str = "poisson",
-    batch: int = 16,
-    candidates: int = 256,
-    restarts: int = 1,
-    steps: int = 300,
     keep: Iterable[Path] = (),
-    loss: dict[str, Any] | None = None,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Fills what is missing in the faces of each file and writes `out`/<name>-inpainted.png, of the file's own size.
@@ -81,12 +75,11 @@ def inpaint_photographs(
     turned as their EXIF data says, and keep their colour profile.
 
     Args:
-        G, D, latent, out, blend, candidates, restarts, steps, search, loss, keep: as for `inpaint_files`.
+        networks, pool, out, formulation, blend, keep, search: as for `inpaint_files`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask`: of the model's size it is laid on every square, of a photograph's size on
             the photograph, and the faces that it touches are filled.
         squares: those to fill, in place of the faces that are found.
-        batch: files at once, and squares at once.
 
     Yields:
         One `Filled` or `Unusable` per file, and `Searching` in between.
@@ -95,9 +88,10 @@ def inpaint_photographs(
         UsageError: a model of neither grey nor colour pictures, or a folder that cannot be made.
     """
     choice(blend, "blend", BLENDS)
-    pool = latent.sample(at_least(candidates, restarts, "candidates"))
+    G, D = (frozen(network) for network in networks)
+    steps = search.setdefault("steps", STEPS)
+    batch = search["batch"] = at_least(search.get("batch", 16), 1, "batch")  # of files, and of squares
     channels, size = shape(G)
-    G, D = frozen(G), frozen(D)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -105,7 +99,7 @@ def inpaint_photographs(
     names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
     targets = dict(zip(files, names, strict=True))
     total = steps * len(files)
-    for start in range(0, len(files), at_least(batch, 1, "batch")):
+    for start in range(0, len(files), batch):
         part = files[start : start + batch]
         ready: list[_Ready] = []
         for path in part:
@@ -120,16 +114,13 @@ def inpaint_photographs(
                 torch.stack([one for item in ready for one in getattr(item, name)]).to(pool)
                 for name in ("images", "masks")
             )
-            filled, done = [], 0
-            for rows in torch.arange(len(y)).split(batch):
-                cost = Loss(D, y[rows], known[rows], **(loss or {}))
-                for step in search_steps(G, cost, best_starts(G, cost, pool, restarts), steps=steps, **search):
-                    share = (done + len(rows) * step.step / max(1, steps)) / len(y)
-                    yield Searching(start * steps + int(share * len(part) * steps), total)
-                done += len(rows)
-                z = step.best_z[torch.arange(len(rows)), step.best_loss.argmin(dim=1)]
-                with torch.no_grad():
-                    filled += list(G(z).cpu())
+            found = {}
+            for rows, step in searches(G, D, y, known, pool, formulation, **search):
+                found[int(rows[0])] = step.best()[0]
+                share = (int(rows[0]) + len(rows) * step.step / max(1, steps)) / len(y)
+                yield Searching(start * steps + int(share * len(part) * steps), total)
+            with torch.no_grad():
+                filled = [image for z in found.values() for image in G(z).cpu()]
             for item in ready:
                 mine, filled = filled[: len(item.squares)], filled[len(item.squares) :]
                 result = _guarded(item.path, lambda: _finish(item, mine, targets[item.path], blend))  # noqa: B023

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from genimg._base.errors import UsageError, at_least, positive
-from genimg.problems.inpaint.losses import Loss
+from genimg.problems.inpaint.losses import Formulation, Loss
 
+STEPS = 300  # of a search, at most
 POOL = 256  # images generated and compared at once
+BETAS = (0.9, 0.999)  # of Adam
 
 
 class SearchStep(NamedTuple):
@@ -34,6 +36,11 @@ class SearchStep(NamedTuple):
     best_loss: Tensor
     searching: Tensor
     images: Callable[[], Tensor]
+
+    def best(self) -> tuple[Tensor, Tensor]:
+        """(z (n, d), loss (n,)): of the searches of each image the one that has come lowest so far."""
+        loss, which = self.best_loss.min(dim=1)
+        return self.best_z[torch.arange(len(which)), which], loss
 
 
 def frozen(network: nn.Module) -> nn.Module:
@@ -67,7 +74,7 @@ def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1) -> Te
     costs = []
     for z in pool.split(POOL):
         x = G(z)
-        prior = loss.prior_loss(x) if loss.prior else 0.0
+        prior = loss.prior(x) if loss.formulation.prior else 0.0
         costs.append(
             torch.stack([loss.context(x, torch.tensor([k], device=x.device)) + prior for k in range(len(loss))])
         )
@@ -80,11 +87,8 @@ def search_steps(
     loss: Loss,
     start: Tensor,
     *,
-    steps: int = 300,
+    steps: int = STEPS,
     lr: float = 0.1,
-    betas: tuple[float, float] = (0.9, 0.999),
-    clip: float | None = None,
-    sphere: bool = False,
     patience: int | None = 50,
     tolerance: float = 1e-3,
     amp: bool = False,
@@ -95,13 +99,10 @@ def search_steps(
 
     Args:
         G: generator; searched in eval mode, whatever mode it is in.
-        loss: of the n images.
+        loss: of the n images; its formulation says where z may be.
         start: z^(0), (n, r, d), on G's device.
         steps: updates at most.
-        lr, betas: of Adam.
-        clip: after each update z is clipped to [−clip, clip]: 1 in Yeh's paper.
-        sphere: after each update z gets the norm back that it started with, as nearly all of a Gaussian's mass lies
-            near a sphere.
+        lr: of Adam.
         patience: a search ends once its loss has not fallen by the share `tolerance` within this many steps, and costs
             nothing from there on; None never ends one.
         tolerance: see `patience`.
@@ -112,23 +113,20 @@ def search_steps(
         `SearchStep` before the first update and after each one, until all searches have ended.
 
     Raises:
-        UsageError: starts that do not fit, or both `clip` and `sphere`.
+        UsageError: starts that do not fit.
 
     Source: the talk, "2nd Step"; Yeh et al. 2017, section 3.4; Kingma & Ba 2015, algorithm 1.
     """
     if start.ndim != 3 or len(start) != len(loss):
         raise UsageError(f"start must be (n, restarts, d) for {len(loss)} images, got {tuple(start.shape)}")
-    if clip is not None and sphere:
-        raise UsageError("clip and sphere exclude each other")
     at_least(steps, 0, "steps")
     positive(lr, "lr")
     G = frozen(G)
     n, restarts, d = start.shape
     image = torch.arange(n, device=start.device).repeat_interleave(restarts)
-    z = start.detach().reshape(-1, d).clone()
-    if clip is not None:
-        z.clamp_(-positive(clip, "clip"), clip)
-    radius = z.norm(dim=1, keepdim=True)
+    begun = start.detach().reshape(-1, d)
+    allowed = loss.formulation.constraint or (lambda z, _: z)
+    z = allowed(begun, begun).clone()
     mean, square = torch.zeros_like(z), torch.zeros_like(z)
     now = torch.full((len(z),), torch.inf, dtype=z.dtype, device=z.device)
     best, best_z = now.clone(), z.clone()
@@ -157,15 +155,39 @@ def search_steps(
         (slope,) = torch.autograd.grad(value.sum(), at)
         slope = slope[~resting[active]]
         active = going
-        mean[active] = betas[0] * mean[active] + (1 - betas[0]) * slope
-        square[active] = betas[1] * square[active] + (1 - betas[1]) * slope.square()
-        along = mean[active] / (1 - betas[0] ** (step + 1))
-        moved = z[active] - lr * along / ((square[active] / (1 - betas[1] ** (step + 1))).sqrt() + 1e-8)
-        if clip is not None:
-            moved.clamp_(-clip, clip)
-        if sphere:
-            moved *= radius[active] / moved.norm(dim=1, keepdim=True)
-        z[active] = moved
+        mean[active] = BETAS[0] * mean[active] + (1 - BETAS[0]) * slope
+        square[active] = BETAS[1] * square[active] + (1 - BETAS[1]) * slope.square()
+        along = mean[active] / (1 - BETAS[0] ** (step + 1))
+        moved = z[active] - lr * along / ((square[active] / (1 - BETAS[1] ** (step + 1))).sqrt() + 1e-8)
+        z[active] = allowed(moved, begun[active])
+
+
+def searches(
+    G: nn.Module,
+    D: nn.Module,
+    y: Tensor,
+    mask: Tensor,
+    pool: Tensor,
+    formulation: Formulation,
+    *,
+    restarts: int = 1,
+    batch: int = 64,
+    **search: Any,
+) -> Iterator[tuple[Tensor, SearchStep]]:
+    """The search for any number of images, a batch after the other, each from its best starts.
+
+    Args:
+        G, D, y, mask, pool, formulation, restarts, batch: as in `inpaint`.
+        search: further arguments of `search_steps`.
+
+    Yields:
+        (rows, step): which images these are, and how far their search is.
+    """
+    G, D = frozen(G), frozen(D)
+    for rows in torch.arange(len(y)).split(max(1, at_least(batch, 1, "batch") // restarts)):
+        loss = Loss(D, y[rows], mask if mask.ndim == 2 or len(mask) == 1 else mask[rows], formulation)
+        for step in search_steps(G, loss, best_starts(G, loss, pool, restarts), **search):
+            yield rows, step
 
 
 def _shown(

@@ -1,6 +1,6 @@
 """The side of the answer: cells are run here, and functions called with what the judge sends. Nothing is judged here.
 
-This process holds the chapter's names and one submission. `genimg.teach.check` is a stand-in that has no opinion, so that a
+This process holds the chapter's names and one submission. `gi.check` is a stand-in that has no opinion, so that a
 cell that asks for one, as it did at home, does not fail.
 """
 
@@ -41,12 +41,12 @@ class _Checks(types.ModuleType):
 
 def without_checks() -> None:
     """From now on `genimg.teach.check` has no opinion in this process."""
-    import genimg
+    import genimg.teach
 
     stand_in = _Checks("genimg.teach.check")
     stand_in.__path__ = []
     sys.modules["genimg.teach.check"] = stand_in
-    genimg.teach.check = stand_in
+    genimg.check = genimg.teach.check = stand_in
 
 
 def shell() -> Any:

@@ -37,7 +37,14 @@ def missing() -> str:
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed (Debian and Ubuntu: apt install bubblewrap)"
     try:
-        command = [*wall(None), sys.executable, "-I", "-S", str(_PACKAGE / "classroom" / "sandbox.py"), *disks()]
+        command = [
+            *wall(None),
+            sys.executable,
+            "-I",
+            "-S",
+            str(_PACKAGE / "teach" / "classroom" / "sandbox.py"),
+            *disks(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run here ({error})"
@@ -79,7 +86,7 @@ def wall(book: Path | None, hidden: Iterable[Path] = ()) -> list[str]:
         if any(path.is_relative_to(other) for other in read):
             words += ["--tmpfs", str(path), "--remount-ro", str(path)]
     words += ["--ro-bind", str(_PACKAGE), str(_PACKAGE)]
-    checks = str(_PACKAGE / "check")
+    checks = str(_PACKAGE / "teach" / "check")
     words += ["--tmpfs", checks, "--remount-ro", checks]  # what judges is not where answers are
     if book:
         words += ["--ro-bind", str(book), BOOK]

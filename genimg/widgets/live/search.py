@@ -1,6 +1,6 @@
 """The search of chapter 07 as two graphs: where to start, and one step's loss with its slope.
 
-`Search` is the loss of `genimg.problems.inpaint.Loss` at G(z) and its gradient with respect to z, written as forward operations;
+`Search` is the loss of `gi.inpaint.Loss` at G(z) and its gradient with respect to z, written as forward operations;
 a page runs it once per step of Adam. `Starts` picks the first z among images that were generated beforehand, so that
 choosing among 128 costs the page less than a step.
 """
@@ -23,7 +23,7 @@ POOL = 128
 
 
 class Context(nn.Module):
-    """The contextual loss pixel ‖W (x − y)‖₁ + gradient ‖W (∇x − ∇y)‖₁ of `genimg.problems.inpaint.Loss`, and its slope in x."""
+    """The contextual loss pixel ‖W (x − y)‖₁ + gradient ‖W (∇x − ∇y)‖₁ of `gi.inpaint.Loss`, and its slope in x."""
 
     def __init__(self, pixel: float, gradient: float) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from genimg.widgets.live import GRAPHS, vendor
 from genimg.widgets.live.graph import onnx_bytes
 
 FOLDER = "_live"
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 def write(html: Path, cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> Path:
@@ -77,7 +77,7 @@ def _made_from() -> str:
     A graph may come from any module, and an export takes seconds; so no list of what it depends on can be wrong.
     """
     digest = hashlib.sha256()
-    for path in [*sorted(PACKAGE.rglob("*.py")), PACKAGE / "trained" / "manifest.json"]:
+    for path in [*sorted(PACKAGE.rglob("*.py")), PACKAGE / "zoo" / "trained" / "manifest.json"]:
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
     for package in ("torch", "onnx", "onnxscript"):
         try:
