@@ -1,4 +1,4 @@
-"""The mathematics of ideas.js against genimg.numerics.divergence, genimg.numerics.transport, samples and closed forms."""
+"""The mathematics of ideas.js against the divergences and distances of the package, samples and closed forms."""
 
 import json
 import math

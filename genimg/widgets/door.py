@@ -1,6 +1,6 @@
 """The strip that opens the book: a hole in a face, a walk between two digits, colour over a grey photograph.
 
-It shows what was computed when the page was built, and goes on with the networks of `genimg.widgets.live` once it is touched.
+It shows what was computed when the page was built, and goes on with the networks of `widgets.live` once it is touched.
 Its pictures are photographs inside scikit-image and scikit-learn, and images that the zoo's generators make.
 """
 
@@ -68,9 +68,7 @@ def face() -> Face:
     filled = {}
     for name, preset in (("text", "text"), ("scratches", "strokes")):
         mask = masks.preset(preset, 64, seed=1)
-        found = inpaint.inpaint(
-            G, D, x, mask, latent, steps=_STEPS, candidates=128, restarts=2, **inpaint.OURS.arguments
-        )
+        found = inpaint.inpaint(G, D, x, mask, latent.sample(128), inpaint.OURS, steps=_STEPS, restarts=2)
         filled[name] = (mask, found.poisson)
     return Face(x, filled)
 

@@ -1,6 +1,6 @@
 """What Sphinx has numbered, written beside the pages: no second numbering can differ from the first.
 
-As a Sphinx extension this module leaves `labels.json` in the folder of the pages; `genimg.press.pages` takes it away again.
+As a Sphinx extension this module leaves `labels.json` in the folder of the pages; `press.pages` takes it away again.
 """
 
 from __future__ import annotations
