@@ -199,7 +199,6 @@ QUOTED = {
     ("04_wgan", "0.089"): "share of the rarest digit in the test half of MNIST",
     ("05_history_ad", "39,500"): "one run of benchmarks/detection_speed.py, as the sentence says",
     ("05_history_ad", "6.3"): "the same",
-    ("06_chromagan", "0.99"): "a default of Keras",
     ("06_chromagan", "0.59"): "difference of two claims of the talk",
     ("06_chromagan", "23.6"): "what somebody else reports, linked",
     ("08_scorecard", "92"): "arithmetic on a claim, in an exercise",
