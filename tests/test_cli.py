@@ -340,7 +340,7 @@ def toys(project, tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "EXPERIMENTS", {toy.name: toy for toy in toys})
     monkeypatch.setattr(agenda, "EXPERIMENTS", experiments.EXPERIMENTS)
     fields = ("chapter", "slide", "claim", "dataset", "method", "metric", "unit", "better", "reported")
-    claims = [{"id": f"after-{k}", **dict.fromkeys(fields, "")} for k in "abc"]
+    claims = [{"id": f"after-{k}", **dict.fromkeys(fields, ""), "reported": None} for k in "abc"]
     (tmp_path / "book" / "claims.json").write_text(json.dumps(claims))
     record(values=[1.0], seeds=[0], profile="full").save(tmp_path / "book" / "records" / "measured-a.json")
     return toys
