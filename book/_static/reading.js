@@ -267,7 +267,20 @@ function sortTables(article) {
   }
 }
 
+// ---------------------------------------------------------------- paper is white
+
+// What is printed has the colours of the light theme, whichever is on the screen.
+function printLight() {
+  const [paper, root] = [matchMedia("print"), document.documentElement];
+  let theme = "";
+  paper.addEventListener("change", () => {
+    if (paper.matches && root.dataset.theme === "dark") [theme, root.dataset.theme] = [root.dataset.theme, "light"];
+    else if (!paper.matches && theme) [root.dataset.theme, theme] = [theme, ""];
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
+  printLight();
   const article = document.querySelector("article.bd-article");
   if (!article) return;
   foldCode(article);

@@ -99,6 +99,23 @@ def test_a_dark_page_is_legible(path, watched, shot):
     assert _barriers(page) == []
 
 
+def test_a_dark_page_is_printed_dark_on_white(watched):
+    page = watched(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    page.goto(next(path for path in PAGES if path.stem[0].isdigit()).as_uri(), wait_until="load")
+    brightness = """() => Object.fromEntries(
+      [["text", ".bd-article p", "color"], ["paper", "body", "backgroundColor"], ["code", "pre span", "color"]]
+        .map(([name, at, what]) => [name, getComputedStyle(document.querySelector(at))[what].match(/[0-9.]+/g)])
+        .map(([name, values]) => [name, values.slice(0, 3).reduce((sum, value) => sum + Number(value), 0) / 3]))"""
+    screen = page.evaluate(brightness)
+    assert screen["text"] > 180 > 60 > screen["paper"]
+    page.emulate_media(media="print")
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'", timeout=5000)
+    paper = page.evaluate(brightness)
+    assert paper["text"] < 80 and paper["code"] < 160 and paper["paper"] == 255
+    page.emulate_media(media="screen")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'", timeout=5000)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_no_link_leads_nowhere(path, anchors):
     dead = []
