@@ -450,6 +450,70 @@ def test_a_video_filmed_sideways_is_set_upright(tmp_path):
     assert np.array_equal(upright, np.rot90(sideways, -1))
 
 
+def test_a_cover_picture_is_not_the_film(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 16, 16, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        video = container.add_stream("libx264", rate=10)
+        video.height, video.width, video.pix_fmt = 24, 20, "yuv420p"
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(np.full((16, 16, 3), 250, np.uint8), format="rgb24")))
+        for stream, pictures in ((video, greys(5)), (cover, [])):
+            for frame in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 2
+    made, _ = frames_of(path)
+    assert [frame.shape for frame in made] == [(24, 20, 3)] * 5 and all(frame.mean() < 200 for frame in made)
+
+
+def test_every_sound_track_that_mp4_holds_comes_along(model, tmp_path):
+    av = pytest.importorskip("av")
+    tone = (9000 * np.sin(np.arange(22050) / 20)).astype(np.int16)[None]
+    with av.open(str(tmp_path / "x.mkv"), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.height, video.width, video.pix_fmt = 24, 20, "yuv420p"
+        tracks = [container.add_stream(codec, rate=44100) for codec in ("aac", "mp2", "pcm_s16le")]
+        for track in tracks:
+            track.layout = "mono"
+        for frame in greys(12):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode())
+        for track in tracks:
+            sound = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+            sound.sample_rate, sound.pts = 44100, 0
+            container.mux(track.encode(sound))
+            container.mux(track.encode())
+    result = genimg("colorize", model, tmp_path / "x.mkv", "--out", tmp_path / "out")
+    assert result.exit_code == 0 and "1 of 3 sound tracks are of a kind that MP4 does not hold" in result.stdout
+    with av.open(str(tmp_path / "out" / "x-coloured.mp4")) as container:
+        assert len(container.streams.audio) == 2
+
+
+def test_pixels_of_a_film_on_its_side_are_set_upright_too(model, tmp_path):
+    """Pixels of 4 : 3 that lie on their side are 3 : 4 once the film is turned: nothing is squeezed."""
+    path = film(tmp_path / "x.mp4", greys(3), shape=Fraction(4, 3))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 20 << 16, 0, 1 << 30)
+    (tmp_path / "phone.mp4").write_bytes(data)
+    assert genimg("colorize", model, tmp_path / "phone.mp4", "--out", tmp_path / "out").exit_code == 0
+    made, clip = frames_of(tmp_path / "out" / "phone-coloured.mp4")
+    assert made[0].shape == (20, 24, 3) and clip.aspect == Fraction(3, 4)
+
+
+def test_a_film_that_was_cut_short_is_coloured_as_far_as_it_goes_and_that_is_said(model, tmp_path):
+    whole = film(tmp_path / "whole.mkv", greys(30) * 3).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 3])
+    result = genimg("colorize", model, tmp_path / "cut.mkv", "--out", tmp_path / "out")
+    assert "the file was cut" in result.stdout + result.stderr, result.output
+    made, _ = frames_of(tmp_path / "out" / "cut-coloured.mp4")
+    assert 0 < len(made) < 80
+
+
 def test_broken_videos_are_named_and_leave_nothing(model, tmp_path):
     good = film(tmp_path / "good.mp4", greys(3))
     (tmp_path / "cut.mp4").write_bytes(good.read_bytes()[:300])
