@@ -20,7 +20,7 @@ function made(cell, source) {
   if (cell.classList.contains("tag_parameters")) return ["parameters", false];
   const names = [...source.matchAll(/^(?:def|class) (\w+)/gm)].map(([, name]) => name);
   if (names.length) return [names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : ""), false];
-  return [/^\s*(import|from) /m.test(source) ? "imports and settings" : "a step behind the scenes", false];
+  return [/^\s*(import|from) /m.test(source) ? "imports and settings" : "set-up", false];
 }
 
 function foldCode(article) {
@@ -221,6 +221,17 @@ function previewLinks(article) {
   addEventListener("scroll", () => !box.matches(":hover") && hide(), { passive: true });
 }
 
+// ---------------------------------------------------------------- wide formulas
+
+// A displayed formula that is wider than its box is set smaller, by a quarter at most; beyond that it scrolls.
+function fitFormulas(article) {
+  for (const box of article.querySelectorAll("div.math")) {
+    box.style.fontSize = "";
+    if (box.clientWidth && box.scrollWidth > box.clientWidth + 1)
+      box.style.fontSize = `${Math.max(75, Math.floor((99 * box.clientWidth) / box.scrollWidth))}%`;
+  }
+}
+
 // ---------------------------------------------------------------- no line begins with a comma
 
 function keepPunctuation(article) {
@@ -290,4 +301,9 @@ document.addEventListener("DOMContentLoaded", () => {
   previewLinks(article);
   sortTables(article);
   keepPunctuation(article);
+  const fit = () => fitFormulas(article);
+  window.MathJax?.startup?.promise?.then(fit);
+  addEventListener("load", () => window.MathJax?.startup?.promise?.then(fit));
+  let later = 0;
+  addEventListener("resize", () => (clearTimeout(later), (later = setTimeout(fit, 150))));
 });
