@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import nullcontext
@@ -19,11 +21,11 @@ from PIL import Image
 from rich.console import Console
 
 from genimg import data, devices, records, zoo
-from genimg._base import errors, ranks
+from genimg._base import disk, errors, ranks
 from genimg.apps import cli, console
 from genimg.lab import experiments
 from genimg.lab.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
-from genimg.press import notebooks
+from genimg.press import notebooks, serving
 
 
 def genimg(*args):
@@ -452,3 +454,42 @@ def test_serve_gives_the_built_book_to_this_machine_and_ends_quietly(tmp_path, b
 def test_serve_without_a_book_says_how_to_build_one(tmp_path):
     result = genimg("serve", "--site", str(tmp_path), "--no-browser")
     assert result.exit_code == 1 and "holds no book; build it first: make book" in result.stderr
+
+
+def test_the_same_seed_twice_is_refused(project):
+    project("01_a")
+    result = genimg("train", "digits", "--seed", "0", "--seed", "0")
+    assert result.exit_code == 1 and "the same seed twice gives the same run" in result.stderr
+
+
+def test_two_runs_of_chapters_do_not_share_a_folder(project, tmp_path):
+    project("01_a")
+    with disk.alone(tmp_path / "build" / "book"):
+        result = genimg("run")
+    assert result.exit_code == 1 and "another run works in" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "code"),
+    [
+        ("/index.html", "localhost", 200),
+        ("/index.html", "evil.example", 421),
+        ("/%00", "localhost", 404),
+        ("/%ff", "localhost", 404),
+        ("/out/secret.txt", "localhost", 404),
+        ("/sub/", "localhost", 404),
+    ],
+)
+def test_serve_gives_only_its_own_pages_and_to_this_machine_only(tmp_path, path, host, code):
+    (tmp_path / "site" / "sub").mkdir(parents=True)
+    for name in ("secret.txt", "site/index.html"):
+        (tmp_path / name).touch()
+    (tmp_path / "site" / "out").symlink_to(tmp_path)
+    with serving.server(tmp_path / "site", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=9)
+        line.request("GET", path, headers={"Host": host})
+        try:
+            assert line.getresponse().status == code
+        finally:
+            server.shutdown()

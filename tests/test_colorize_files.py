@@ -1,5 +1,6 @@
 """`genimg colorize` and what it is made of: pictures of all kinds, videos, names of results, and all that is broken."""
 
+import itertools
 import math
 import os
 import struct
@@ -638,3 +639,34 @@ def test_flicker_counts_only_what_stays():
 def test_frames_that_do_not_fit(call, told):
     with pytest.raises(UsageError, match=told):
         call(*noisy(5))
+
+
+def test_a_clock_that_starts_again_goes_on(tmp_path):
+    part = film(tmp_path / "a.ts", greys(30)).read_bytes()
+    (tmp_path / "x.ts").write_bytes(part + part)
+    with clips.reading(tmp_path / "x.ts") as clip:
+        times = [float(frame.time * clip.base) for frame in clip.frames()]
+        assert len(times) >= 58 and all(a < b for a, b in itertools.pairwise(times)) and times[-1] - times[0] < 3
+        assert any("starts again" in line for line in clip.notes())
+
+
+@pytest.mark.parametrize("name", ["x.mts", "x.m2ts", "x.flv", "x"])
+def test_a_film_is_one_whatever_it_is_called(tmp_path, name):
+    made = film(tmp_path / "made.mkv", greys(3))
+    (tmp_path / "in").mkdir()
+    made.rename(tmp_path / "in" / name)
+    assert list(files.targets([tmp_path / "in"], tmp_path / "out").values()) == [tmp_path / "out" / "x-coloured.mp4"]
+
+
+def test_of_several_pages_the_first_is_said(model, tmp_path):
+    pages = [Image.fromarray(np.full((40, 40), 60 * k, np.uint8)) for k in range(3)]
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
+    result = genimg("colorize", model, tmp_path / "x.tif", "--out", tmp_path / "out")
+    assert "the first of 3 pictures in the file" in result.stdout
+
+
+def test_a_link_to_itself_is_named_and_the_others_are_coloured(model, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "loop.png").symlink_to(tmp_path / "in" / "loop.png")
+    result = genimg("colorize", model, tmp_path / "in", "--out", tmp_path / "out")
+    assert result.exit_code == 1 and below(tmp_path / "out") == ["a-coloured.png"] and "loop.png" in result.stderr

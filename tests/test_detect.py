@@ -318,3 +318,47 @@ def test_detect_needs_no_pictures_or_widgets_packages(folder, model):
     code += "print(json.dumps(sorted({'matplotlib', 'sklearn', 'scipy', 'torchvision'} & set(sys.modules))))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert json.loads(shown.splitlines()[-1]) == []
+
+
+def test_a_folder_that_cannot_be_read_is_named(model, tmp_path, monkeypatch):
+    picture(tmp_path / "in" / "a.png")
+    picture(tmp_path / "in" / "sub" / "b.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if os.path.basename(os.fspath(path)) == "sub":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    result = genimg("detect", model, tmp_path / "in")
+    assert result.exit_code == 1 and "cannot be read (Permission denied)" in result.stderr
+    assert len(rows(result.stdout)) == 1
+
+
+def test_no_name_is_a_formula(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture(tmp_path / "=1+1.png")
+    picture(tmp_path / "a\x1b[2J.png")
+    names = [row["file"] for row in rows(genimg("detect", model, "=1+1.png", "a\x1b[2J.png").stdout)]
+    assert names == ["'=1+1.png", "a\\x1b[2J.png"]
+
+
+def test_colours_that_nobody_sees_do_not_count(model, tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 4), dtype=np.uint8)
+    image[:8, :, 3], image[8:, :, 3] = 0, 255
+    for name, hidden in (("a", 0), ("b", 255)):
+        image[:8, :, :3] = hidden
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    one, other = rows(genimg("detect", model, tmp_path / "a.png", tmp_path / "b.png").stdout)
+    assert one["score"] == other["score"]
+
+
+def test_content_decides_what_is_a_picture_and_what_does_not_count_is_named(tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "photo.dat").write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "notes.txt").write_text("no picture")
+    skipped = []
+    found = data.picture_files([tmp_path], lambda *what: skipped.append(what))
+    assert sorted(path.name for path in found) == ["a.png", "photo.dat"]
+    assert any("notes.txt" in line for line in data.told(skipped))

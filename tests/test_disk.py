@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import time
+from pathlib import Path
 
 import jobs
 import numpy as np
@@ -229,3 +230,18 @@ def test_the_lock_of_a_killed_process_is_free(warm, tmp_path):
     assert killed(warm, "hold", tmp_path / "run", 1, 0.0)
     with disk.alone(tmp_path / "run"):
         pass
+
+
+def test_what_a_killed_write_left_is_swept_by_the_next(tmp_path):
+    def killed(*_):
+        raise SystemExit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk.os, "replace", killed)
+        patch.setattr(Path, "unlink", lambda *a, **k: None)
+        with pytest.raises(SystemExit):
+            disk.write(tmp_path / "a", b"1")
+    (part,) = tmp_path.iterdir()
+    os.utime(part, (0, 0))
+    disk.write(tmp_path / "a", b"2")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import socket
 import zipfile
 from pathlib import Path
 
@@ -149,8 +150,8 @@ LOOKS = {
     "assert not os.path.exists('/run') and not os.path.exists('/var')",
     "rights": "import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.mount(b'tmpfs', b'/usr', b'tmpfs', 0, None) != 0\n"
     "assert libc.setns(0, 0) != 0",
-    "others": "import gc\nseen = [o for o in gc.get_objects() if isinstance(o, str) and 'classmate secret' in o]\n"
-    "assert len(seen) < 1, seen",
+    "others": "import gc\nseen = [o for o in gc.get_objects() if type(o) is dict and 'classmate_' + 'secret' in o]\n"
+    "assert len(seen) < 1",
     "judge": "import sys\nbad = [m for m in sys.modules if m.startswith('genimg.teach.check.') or 'judging' in m or 'grading' in m]\n"
     "assert not bad, bad",
 }
@@ -159,7 +160,7 @@ LOOKS = {
 @WALL
 def test_what_a_submission_can_see_and_do(root, tmp_path, monkeypatch):
     monkeypatch.setenv("GENIMG_SECRET", "x")
-    notebooks.write(answered(root, shell="note = 'classmate' + ' secret'"), tmp_path / "aaa.ipynb")
+    notebooks.write(answered(root, shell="globals()['classmate_' + 'secret'] = 1"), tmp_path / "aaa.ipynb")
     for name, source in LOOKS.items():
         notebooks.write(answered(root, shell=f"{source}\n{EXERCISES['shell']}"), tmp_path / f"{name}.ipynb")
     rows = classroom.grade(root, tmp_path, seconds=20)
@@ -405,3 +406,28 @@ def test_deep_values_are_nonsense():
         told = {"t": "list", "v": [told]}
     with pytest.raises(wire.Nonsense, match="too deeply"):
         wire.unpack(told, b"", lambda *args: None)
+
+
+# What no list names and still must not work (2, 3, 6).
+
+
+@WALL
+def test_a_classmates_file_is_out_of_reach(root, tmp_path):
+    bob = tmp_path / "bob.ipynb"
+    notebooks.write(answered(root), bob)
+    harm = f"import os\nassert not os.path.exists({str(bob)!r})\ntry: os.remove({str(bob)!r})\nexcept OSError: pass\n"
+    notebooks.write(answered(root, shell=harm + EXERCISES["shell"]), tmp_path / "ann.ipynb")
+    found = by_student(classroom.grade(root, tmp_path, seconds=20))
+    assert bob.exists() and found == {"ann": ["right"] * 3, "bob": ["right"] * 3}
+
+
+@WALL
+def test_a_unix_socket_outside_cannot_be_reached(root, tmp_path):
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two:
+        names = [str(tmp_path / "s"), f"\0genimg-{os.getpid()}"]
+        for end, name in zip((one, two), names, strict=True):
+            end.bind(name)
+            end.listen()
+        look = f"import socket\nfor n in {names!r}:\n    try: socket.socket(socket.AF_UNIX).connect(n)\n    except OSError: continue\n    assert 0, n\n"
+        notebooks.write(answered(root, shell=look + EXERCISES["shell"]), tmp_path / "in" / "ann.ipynb")
+        assert by_student(classroom.grade(root, tmp_path / "in", seconds=20)) == {"ann": ["right"] * 3}

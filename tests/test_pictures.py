@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -120,3 +122,13 @@ def test_a_mask_is_known_where_it_is_white_at_any_depth(tmp_path, white, kind):
     """Some programs write masks of zeros and ones."""
     Image.fromarray(np.array([[0, white], [white, 0]], kind)).save(tmp_path / "mask.png")
     assert masks.read(str(tmp_path / "mask.png"))[0, 0].tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_a_large_picture_is_read_without_a_warning(tmp_path):
+    Image.new("L", (40, 40)).save(tmp_path / "x.png")
+    code = "import sys\nfrom pathlib import Path\nfrom PIL import Image\nfrom genimg.data import pictures\n"
+    code += "Image.MAX_IMAGE_PIXELS = 1000\npictures.open_file(Path(sys.argv[1]))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x.png")], capture_output=True, text=True, check=True
+    )
+    assert ran.stderr == ""

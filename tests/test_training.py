@@ -248,3 +248,9 @@ def test_the_average_follows_g_and_the_rates_decay(monkeypatch, tmp_path):
     run(20, tmp_path / "state.safetensors", until=12)
     resumed, _ = run(20, tmp_path / "state.safetensors")
     assert torch.equal(resumed[0].weight, average[0].weight)
+
+
+def test_laws_of_two_shapes_are_told():
+    G, D, _, latent = game()
+    with pytest.raises(UsageError, match=r"the laws differ in shape: real samples are \(3,\), the others \(2,\)"):
+        run(1, gi.rng(9), (G, D, gi.Gaussian(3, gi.rng(1)), latent))

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import socket
-import tempfile
+import tempfile  # noqa: F401  # for the examples
 import time
 import uuid
 from collections.abc import Iterator
@@ -56,16 +56,15 @@ def write(path: str | Path, data: bytes) -> Path:
 def _write(path: Path, data: bytes) -> None:
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        part = beside(path)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with part.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # a rename that survives a power cut must not precede the data
-            os.chmod(beside, 0o644)  # mkstemp makes private files
-            os.replace(beside, path)
+            os.replace(part, path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
 
 

@@ -154,7 +154,7 @@ def open_folder(path: Path) -> Collection:
         UsageError: no pictures, or pictures at different depths.
     """
     files = {file.relative_to(path).as_posix(): file for file in sorted(_files(path))}
-    found = [name for name in files if is_picture(name, str(path))]
+    found = [name for name, file in files.items() if file.is_file() and is_picture(name, str(path))]
     left_out = tuple(sorted(set(files) - set(found)))
     if not found:
         raise UsageError(f"{path} has no .jpg or .png files")
@@ -177,7 +177,7 @@ def open_folder(path: Path) -> Collection:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The regular files in a folder and below.
+    """What lies in a folder and below, links to folders among it, which nobody follows.
 
     Raises:
         UsageError: if a folder in it cannot be read: a pack must not lack what nobody could see.
@@ -188,4 +188,5 @@ def _files(folder: Path) -> Iterator[Path]:
 
     for place, folders, files in os.walk(folder, onerror=failed):
         folders.sort()
-        yield from (Path(place, name) for name in files if Path(place, name).is_file())
+        yield from (Path(place, name) for name in files)
+        yield from (Path(place, name) for name in folders if Path(place, name).is_symlink())

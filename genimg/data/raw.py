@@ -82,7 +82,10 @@ def tensorise(raw: Arrays | Pictures, label: str, size: int | None) -> Bytes:
             _parallel(n, lambda i: np.copyto(out[i], planes(fit(as_picture(pictures[i]), out.shape[2]))), label)
         return out
 
-    return cache.remembered(text, f"{raw.content()}\n{size}", build)
+    def fits(shape: tuple[int, ...]) -> bool:
+        return shape[1] in (1, 3) and (size is None or shape[2:] == (size, size))
+
+    return cache.remembered(text, f"{raw.content()}\n{size}", build, fits)
 
 
 def decode(data: bytes) -> Image.Image:

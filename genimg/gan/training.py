@@ -278,6 +278,9 @@ class _CriticLoss(nn.Module):
 def _critic_update(
     run: Run, of_critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
+    if real.shape[1:] != fake.shape[1:]:
+        shapes = f"real samples are {tuple(real.shape[1:])}, the others {tuple(fake.shape[1:])}"
+        raise UsageError(f"the laws differ in shape: {shapes}")
     found = []
 
     def losses() -> Iterator[Tensor]:

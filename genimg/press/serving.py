@@ -26,7 +26,7 @@ class Pages(SimpleHTTPRequestHandler):
         if host not in (*names, *(f"{name}:{port}" for name in names)):
             self.send_error(421, "this server answers to 127.0.0.1 and localhost only")
             return None
-        path = unquote(urlsplit(self.path).path, errors="surrogatepass")
+        path = unquote(urlsplit(self.path).path, errors="replace")
         if not path.isprintable() or "\\" in path:
             self.send_error(404, "no such page")
             return None

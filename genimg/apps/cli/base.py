@@ -46,8 +46,18 @@ class Commands(click.Group):
         if self.debug:
             traceback.print_exception(problem)
         if line:
-            click.echo(f"genimg: {' '.join(line.split())}", err=True)
+            click.echo(f"genimg: {spelled(' '.join(line.split()))}", err=True)
         sys.exit(code)
+
+
+def spelled(line: str) -> str:
+    r"""A line in which no name of a file can command the terminal.
+
+    Example:
+        >>> spelled("a\x1b[2J.png")
+        'a\\x1b[2J.png'
+    """
+    return "".join(c if c.isprintable() or c.isspace() else c.encode("unicode_escape").decode() for c in line)
 
 
 def told(error: Exception) -> str:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from genimg._base import disk
 from genimg._base.errors import UsageError, at_least, choice
-from genimg.data.raw import BROKEN, decode
+from genimg.data.pictures import read
+from genimg.data.raw import BROKEN, WHITE
 from genimg.data.stream import free_names
 from genimg.problems.inpaint import faces
 from genimg.problems.inpaint.completion import BLENDS
@@ -138,19 +139,21 @@ def _guarded(path: Path, work: Any) -> Any:
         return Unusable(path, (str(error) or type(error).__name__).splitlines()[0])
 
 
-def _photograph(path: Path) -> tuple[Bytes, bytes | None]:
-    """(h, w, 1 or 3) and the colour profile, if the pixels still are in it."""
+def _photograph(path: Path) -> tuple[Bytes, bytes | None, str]:
+    """(h, w, 1 or 3), the colour profile, if the pixels still are in it, and what a reader should know of the file."""
     if not path.is_file():  # reading a pipe would wait for ever
         raise UsageError("is no regular file" if path.exists() else "does not exist")
     data = path.read_bytes()
-    picture = decode(data)
+    found = read(data)
+    picture = found.on(WHITE)
     with Image.open(io.BytesIO(data)) as source:
         profile = source.info.get("icc_profile") if source.mode == picture.mode else None
-    return np.atleast_3d(np.asarray(picture)), profile
+    seen = "what is transparent stands before white" if found.alpha else ""
+    return np.atleast_3d(np.asarray(picture)), profile, "; ".join(filter(None, (found.note, seen)))
 
 
 def _read(path: Path, mask: Tensor, given: Sequence[Square], size: int, channels: int) -> _Ready:
-    photo, _ = _photograph(path)
+    photo, _, told = _photograph(path)
     h, w = photo.shape[:2]
     small, whole = mask.shape[-2:] == (size, size), mask.shape[-2:] == (h, w)
     if not small and not whole:
@@ -184,13 +187,16 @@ def _read(path: Path, mask: Tensor, given: Sequence[Square], size: int, channels
     )
     note += "; ".join(f"{s.side} pixels at {s.left},{s.top}" for s in squares) if note else ""
     left = int((~known & (owner < 0)).sum())
-    note += f"; {left} missing pixels lie outside and stay" if left else ""
+    notes = [note, f"{left} missing pixels lie outside and stay" if left else "", told]
+    if channels == 1 and photo.shape[2] == 3:
+        notes.append("its colours are gone in what is filled: the model knows grey only")
+    note = "; ".join(filter(None, notes))
     return _Ready(path, known, squares, [image for image, _ in both], [m for _, m in both], note)
 
 
 def _finish(item: _Ready, images: list[Tensor], target: Path, blend: str) -> None:
     """Puts the squares back into the photograph, which is read again: a batch of large ones would not fit in memory."""
-    photo, profile = _photograph(item.path)
+    photo, profile, _ = _photograph(item.path)
     if photo.shape[:2] != item.known.shape:
         raise UsageError("has changed while it was worked on")
     known, owner = item.known, faces.shares(item.known, item.squares)
