@@ -17,10 +17,10 @@ function made(cell, source) {
   if (cell.querySelector(".cell_output table")) return ["the table below", true];
   if (cell.querySelector(".cell_output img")) return ["the picture below", true];
   if (cell.querySelector(".cell_output")) return ["the numbers below", false];
-  if (cell.classList.contains("tag_parameters")) return ["parameters", false];
+  if (cell.classList.contains("tag_parameters")) return ["parameters", true];
   const names = [...source.matchAll(/^(?:def|class) (\w+)/gm)].map(([, name]) => name);
-  if (names.length) return [names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : ""), false];
-  return [/^\s*(import|from) /m.test(source) ? "imports and settings" : "set-up", false];
+  if (names.length) return [names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : ""), true];
+  return [/^\s*(import|from) /m.test(source) ? "imports and settings" : "set-up", true]; // for those who ask for code
 }
 
 function foldCode(article) {

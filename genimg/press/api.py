@@ -153,6 +153,8 @@ def setup(app: Any) -> dict[str, Any]:
         used.update(usage(sorted((Path(app.srcdir) / "book").glob("*.ipynb"))))
 
     def docstring(app: Any, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
+        if lines and lines[0].startswith("Alias for field number"):  # what Python says of a NamedTuple's field
+            lines.clear()
         lines[:] = restructured(lines)
         if chapters := used.get(name):
             lines += ["", "Used in " + ", ".join(f":doc:`/book/{chapter}`" for chapter in chapters) + "."]
