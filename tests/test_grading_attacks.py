@@ -121,9 +121,9 @@ def test_a_class_of_sixty_with_ten_who_mean_harm(root, tmp_path):
         "loop": "timed out", "swallows": "timed out", "parent": "not yet", "report": "crashed", "clock": "crashed",
         "allclose": "not yet", "memory": "crashed", "ends": "crashed", "checks": "crashed", "solution": "not yet",
     }  # fmt: skip
-    # Whatever the first answer did, the last one counts. Known fault: where it killed its parent or filled the memory,
-    # its own later answers may suffer, and nobody else's.
-    spared = HARM.keys() - {"parent", "memory"}
+    # Whatever the first answer did, the last one counts; where it holds all the memory that it may have, there is none
+    # left for its own later answers.
+    spared = HARM.keys() - {"memory"}
     assert {name: found[name][2] for name in spared} == dict.fromkeys(spared, "right")
 
 

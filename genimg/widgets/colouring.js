@@ -335,7 +335,7 @@ function render({ model, el }) {
       shown &&
       layer.coloured.toBlob((blob) => {
         const href = URL.createObjectURL(blob);
-        Object.assign(document.createElement("a"), { href, download: `${shown.name.replace(/\.\w+$/, "").replace(/\W+/g, "-")}-coloured.png` }).click();
+        Object.assign(document.createElement("a"), { href, download: `${shown.name.replace(/\.\w+$/, "").replace(/[^\p{L}\p{N}]+/gu, "-")}-coloured.png` }).click();
         setTimeout(() => URL.revokeObjectURL(href), 1000);
       }),
   };

@@ -399,7 +399,7 @@ function render({ model, el }) {
     draw.drawImage(...filled);
     whole.toBlob((blob) => {
       const href = URL.createObjectURL(blob);
-      Object.assign(document.createElement("a"), { href, download: `${photo.name.replace(/\.\w+$/, "").replace(/\W+/g, "-")}-filled.png` }).click();
+      Object.assign(document.createElement("a"), { href, download: `${photo.name.replace(/\.\w+$/, "").replace(/[^\p{L}\p{N}]+/gu, "-")}-filled.png` }).click();
       setTimeout(() => URL.revokeObjectURL(href), 1000);
     });
   }

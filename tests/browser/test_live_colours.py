@@ -88,15 +88,15 @@ def tensor_of(path):
 def test_its_colours_are_those_of_the_package(show, folder, G, tmp_path, size, grey):
     width, height = size
     picture = Image.fromarray(astronaut()[:height, -width:] if not grey else camera()[:height, -width:])
-    picture.save(tmp_path / "own.png")
+    picture.save(tmp_path / "фото 1.png")
     page = show(folder)
     root = shown(page, "cup")
     assert page.evaluate("globalThis.genimgSessions") is None  # the network comes with the first click
-    root.locator("input[type=file]").set_input_files(tmp_path / "own.png")
-    shown(page, "own.png")
+    root.locator("input[type=file]").set_input_files(tmp_path / "фото 1.png")
+    shown(page, "фото 1.png")
     found, name = saved(page, tmp_path / "coloured.png")
-    assert name == "own-coloured.png"
-    expected = 255 * gi.colorize.colorize(G, tensor_of(tmp_path / "own.png")[None])[0]
+    assert name == "фото-1-coloured.png"
+    expected = 255 * gi.colorize.colorize(G, tensor_of(tmp_path / "фото 1.png")[None])[0]
     assert found.shape == expected.shape == (3, height, width)
     assert float((found - expected).abs().max()) <= 2
     assert float((expected - expected.mean(0)).abs().max()) > 5  # there are colours to compare

@@ -121,6 +121,7 @@ def _end_adopted() -> None:
 def _sit(shell: Any, judge: Line, answer: int, order: dict[str, Any], disks: dict[str, int]) -> None:
     """In the fork: confined, it answers on its line until that ends. Never returns."""
     try:
+        os.setsid()  # a signal to "my group" must not reach the station
         for name in os.listdir("/dev/fd"):  # the leash stays, for what goes wrong before the answer runs
             if int(name) > 2 and int(name) not in (answer, judge.end.fileno()):
                 with suppress(OSError):
