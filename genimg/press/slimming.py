@@ -20,7 +20,7 @@ RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 STATE = re.compile(r'(?<=<script type="application/json" data-part="state">).*?(?=</script>)', re.DOTALL)
 EMBEDDED = re.compile(r'(<img src=")?data:image/png;base64,([A-Za-z0-9+/]+=*)')
 SHOWN = ("frames", "pictures")  # what widgets only show; they may compute with other pictures of their state
-QUALITY = 70
+QUALITY = 64
 
 
 def slim(html: Path) -> None:
@@ -89,7 +89,7 @@ def webp(png: bytes, *, lossy: bool = True) -> bytes | None:
     """The picture as WebP, or None where that does not save a tenth of it.
 
     Drawings keep every pixel, so that lines and letters stay sharp. WebP with loss is smaller for photographs only:
-    where it takes less than half of what it takes without, the picture is of that kind, and gets it, at quality 70.
+    where it takes less than half of what it takes without, the picture is of that kind, and gets it, at quality 64.
 
     Args:
         png: a picture as PNG.
