@@ -280,6 +280,8 @@ def test_the_level_of_a_critic_makes_its_unit_and_origin_irrelevant():
         ({"y": images(1) * 3}, r"in \[-1, 1\]"),
         ({"prior": -0.1}, "negative"),
         ({"window": 6}, "odd"),
+        ({"norm": "l2"}, "norm is a function of genimg.inpaint, l1 or l2, not 'l2'"),
+        ({"prior_loss": "log"}, "prior_loss is a function"),
     ],
 )
 def test_a_loss_that_makes_no_sense_is_one_line(change, told):
@@ -445,6 +447,15 @@ def test_best_starts_are_the_best():
         assert torch.equal(found[k], expected)
     with pytest.raises(UsageError, match="pool"):
         ip.best_starts(G, loss, pool[:1], restarts=2)
+
+
+def test_a_law_in_place_of_latents_and_no_searches_are_told():
+    G, D = networks()
+    y, mask = images(1), masks.half(SIZE)
+    with pytest.raises(UsageError, match=r"such as latent.sample\(256\), not"):
+        ip.inpaint(G, D, y, mask, law())
+    with pytest.raises(UsageError, match="restarts must be"):
+        ip.inpaint(G, D, y, mask, law().sample(4), restarts=0)
 
 
 # The whole.

@@ -68,6 +68,19 @@ def _write(path: Path, data: bytes) -> None:
             raise
 
 
+def folder(path: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises:
+        UsageError: if it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {path} ({error.strerror or error})") from None
+    return path
+
+
 def read_json(path: str | Path, remedy: str) -> Any:
     """What a JSON file holds.
 

@@ -6,6 +6,7 @@ slope 0.3, epsilon 1e-3 and momentum 0.01 of the batch norms (Keras counts the o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class Colours(NamedTuple):
     logits: Tensor | None
 
 
-class ChromaGenerator(nn.Module):
+class ChromaGenerator(nn.Module, ABC):
     """L (n, 1, size, size) in [0, 1] → `Colours`; see `chromagan` for its arguments.
 
     Attributes:
@@ -68,8 +69,8 @@ class ChromaGenerator(nn.Module):
             raise UsageError(f"this network takes L (n, 1, {self.size}, {self.size}), got {tuple(L.shape)}")
         return self._colours(L, classes)
 
-    def _colours(self, L: Tensor, classes: bool) -> Colours:
-        raise NotImplementedError
+    @abstractmethod
+    def _colours(self, L: Tensor, classes: bool) -> Colours: ...
 
 
 class VGGGenerator(ChromaGenerator):

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from genimg._base import disk
 from genimg._base.errors import UsageError, at_least
 from genimg.data.pictures import BROKEN, sort
 from genimg.data.stream import Skipped, free_names, pictures_below, printable, silent
@@ -109,10 +110,7 @@ def colorize_files(
     """
     at_least(batch, 1, "batch")
     for folder in dict.fromkeys(target.parent for target in where.values()):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the folder {folder} ({error.strerror or error})") from None
+        disk.folder(folder)
     pictures = [path for path in where if not _moves(path)]
     with ThreadPoolExecutor(_cores()) as pool:
         if pictures:

@@ -155,12 +155,7 @@ def inpaint_files(
     (G, D), steps = networks, search.setdefault("steps", STEPS)
     batch = search["batch"] = at_least(search.get("batch", 16), 1, "batch")
     channels, size = shape(G)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make the folder {out} ({error.strerror or error})") from None
-    names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
-    targets = dict(zip(files, names, strict=True))
+    targets = places(files, out, keep)
     total = steps * len(files)
     for start in range(0, len(files), batch):
         ready: list[_Ready] = []
@@ -185,6 +180,17 @@ def inpaint_files(
                 except OSError as error:
                     yield Unusable(item.path, f"{targets[item.path]} cannot be written ({error.strerror or error})")
         yield Searching(min(start + batch, len(files)) * steps, total)
+
+
+def places(files: Sequence[Path], out: Path, keep: Iterable[Path]) -> dict[Path, Path]:
+    """Where the result of each file goes, in a folder that is made if need be; no file that was given is replaced.
+
+    Raises:
+        UsageError: if the folder cannot be made.
+    """
+    folder = disk.folder(out)
+    wanted = (folder / f"{path.stem}-inpainted.png" for path in files)
+    return dict(zip(files, free_names(wanted, [*files, *keep]), strict=True))
 
 
 def _read(path: Path, mask: Tensor, size: int, channels: int) -> _Ready | Unusable:

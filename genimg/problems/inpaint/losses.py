@@ -125,7 +125,7 @@ class Formulation:
         constraint: `Clipped()`, `OnSphere()`, or None: z is free.
 
     Raises:
-        UsageError: a negative weight.
+        UsageError: a negative weight, or a name where a function is meant.
 
     Source: the talk, "2nd Step" and the rows of its tables; Yeh et al. 2017, equations (2) to (5).
 
@@ -146,6 +146,9 @@ class Formulation:
         if min(self.pixel, self.gradient, self.prior) < 0:
             weights = f"{self.pixel}, {self.gradient}, {self.prior}"
             raise UsageError(f"the weights of the loss must not be negative, got {weights}")
+        for name, examples in (("norm", "l1 or l2"), ("prior_loss", "critic_prior or LogPrior()")):
+            if not callable(getattr(self, name)):
+                raise UsageError(f"{name} is a function of genimg.inpaint, {examples}, not {getattr(self, name)!r}")
 
 
 def ours(pixel: float, gradient: float, prior: float) -> Formulation:

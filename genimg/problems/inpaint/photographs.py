@@ -20,11 +20,10 @@ from genimg._base import disk
 from genimg._base.errors import UsageError, at_least, choice
 from genimg.data.pictures import read
 from genimg.data.raw import BROKEN, WHITE
-from genimg.data.stream import free_names
 from genimg.problems.inpaint import faces
 from genimg.problems.inpaint.completion import BLENDS
 from genimg.problems.inpaint.faces import Bits, Bytes, Square
-from genimg.problems.inpaint.files import Filled, Searching, Unusable, shape
+from genimg.problems.inpaint.files import Filled, Searching, Unusable, places, shape
 from genimg.problems.inpaint.losses import Formulation
 from genimg.problems.inpaint.search import STEPS, frozen, searches
 
@@ -93,12 +92,7 @@ def inpaint_photographs(
     steps = search.setdefault("steps", STEPS)
     batch = search["batch"] = at_least(search.get("batch", 16), 1, "batch")  # of files, and of squares
     channels, size = shape(G)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make the folder {out} ({error.strerror or error})") from None
-    names = free_names((out / f"{path.stem}-inpainted.png" for path in files), [*files, *keep])
-    targets = dict(zip(files, names, strict=True))
+    targets = places(files, out, keep)
     total = steps * len(files)
     for start in range(0, len(files), batch):
         part = files[start : start + batch]

@@ -183,6 +183,9 @@ def searches(
     Yields:
         (rows, step): which images these are, and how far their search is.
     """
+    if not isinstance(pool, Tensor):
+        raise UsageError(f"pool holds latent vectors (N, d), such as latent.sample(256), not {type(pool).__name__}")
+    at_least(restarts, 1, "restarts")
     G, D = frozen(G), frozen(D)
     for rows in torch.arange(len(y)).split(max(1, at_least(batch, 1, "batch") // restarts)):
         loss = Loss(D, y[rows], mask if mask.ndim == 2 or len(mask) == 1 else mask[rows], formulation)
