@@ -32,6 +32,23 @@ def pick(name: str | torch.device = "auto") -> torch.device:
     return torch.device(name)
 
 
+def bfloat16(device: torch.device | str, wanted: bool | None = True) -> bool:
+    """Whether networks there compute in bfloat16: where it is wanted, and the processor has instructions for it.
+
+    A CPU without them imitates bfloat16, which took 18 times as long as float32 for a step of WGAN-GP on faces.
+
+    Args:
+        device: of the networks.
+        wanted: None means on GPUs only.
+
+    Example:
+        >>> bfloat16("cuda"), bfloat16("cpu", wanted=None), bfloat16("cuda", wanted=False)
+        (True, False, False)
+    """
+    gpu = torch.device(device).type == "cuda"
+    return gpu if wanted is None else wanted and (gpu or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+
+
 def advice(error: BaseException) -> str | None:
     """What to do when a device fails, in one line; None if the error says something else.
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genimg._base import disk, ranks
+from genimg._base import devices, disk, ranks
 from genimg._base.errors import UsageError, at_least, choice, positive
 from genimg._base.weights import read_tensors, write_tensors
 
@@ -83,7 +83,7 @@ class Recipe:
         critic_lr: the critic's.
         betas, eps: Adam's.
         fused: Adam in one kernel: a tenth of a small network's step, also on a CPU, and other last digits.
-        amp: bfloat16 autocast; None means on CUDA only.
+        amp: bfloat16 autocast, where the processor has bfloat16 (`devices.bfloat16`); None means on CUDA only.
         decay_lr: lowers the rates linearly, from the given ones in the first step towards 0 after the last.
         average: a copy of G that follows it as a moving average of its weights, w ← d·w + (1 − d)·G, after each step,
             with d = min(`average_decay`, step / (step + 10)), so that the first steps are soon forgotten.
@@ -167,7 +167,7 @@ class Run:
                     parameters, lr=self.rates[name], betas=recipe.betas, eps=recipe.eps, fused=recipe.fused or None
                 )
         device = next(parameter.device for network in networks.values() for parameter in network.parameters())
-        mixed = device.type == "cuda" if recipe.amp is None else recipe.amp
+        mixed = devices.bfloat16(device, recipe.amp)
         self.autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed)
 
     def steps(self, total: int) -> Iterator[int]:

@@ -356,7 +356,7 @@ def recipe(name: str, profile: str, seed: int, device: torch.device, task: Task)
         "objective": f"mean squared error of ab, WGAN-GP on ab given L ({OURS.adversarial:g}, slope of the "
         f"{OURS.penalty_of}), KL to the teacher ({OURS.classes:g})",
         "optimiser": f"Adam, lr {size['lr']} falling linearly to 0, betas (0.5, 0.999), batch {size['batch']}, "
-        f"{'bfloat16' if size['amp'] else 'float32'}",
+        f"{'bfloat16' if devices.bfloat16(device, size['amp']) else 'float32'}",
         "trunk": "starts from a classifier of lightness, trained on the same pictures and their labels",
         "profile": profile,
         "device": devices.describe(device),

@@ -217,7 +217,8 @@ def recipe(
         "objective": f"mean squared error of ab, KL to the teacher ({OURS.classes:g}) for {size['before']} steps, then "
         f"WGAN-GP on ab given L as well ({OURS.adversarial:g}, penalty {OURS.penalty:g} on the slope of the rms)",
         "optimiser": f"Adam, lr {size['lr']:g}, then half of it, critic {size['critic_lr']:g}, falling linearly to 0, "
-        f"betas (0.5, 0.99), batch {size['batch']}, {'bfloat16' if size['amp'] else 'float32'}; moving average of G",
+        f"betas (0.5, 0.99), batch {size['batch']}, "
+        f"{'bfloat16' if devices.bfloat16(device, size['amp']) else 'float32'}; moving average of G",
         "trunk": "EfficientNet-Lite0 with ImageNet's weights (Apache-2.0), frozen, which is the teacher too",
         "critic_share": round(sum(late) / max(1, len(late)), 3),
         "profile": profile,

@@ -42,9 +42,9 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "cpu": {
         "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
-        "critic_width": 48, "goes_on": "faces-256", "start": 1000, "start_lr": 1e-3, "keep": 6e-5, "warm": 0,
-        "steps": 6000, "batch": 32,
-        "critic_per_step": 1, "lr": 3e-4, "critic_lr": 6e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
+        "critic_width": 48, "goes_on": "faces-256", "start": 400, "start_lr": 1e-3, "keep": 4e-5, "warm": 0,
+        "steps": 2200, "batch": 32,
+        "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
         "every": 250, "samples": 1000, "scales": 4,
     },
     "full": {
@@ -176,7 +176,7 @@ def recipe(
         "objective": f"WGAN-GP, lambda 10 on {size['share']:g} of each batch, drift {size['drift']:g}",
         "optimiser": f"Adam, lr {size['lr']} for G, {size['critic_lr']} for D, falling linearly to 0, betas (0, 0.99), "
         f"batch {size['batch']}, {size['critic_per_step']} critic updates per step, "
-        f"{'bfloat16' if size['amp'] else 'float32'}",
+        f"{'bfloat16' if devices.bfloat16(device, size['amp']) else 'float32'}",
         "start": (
             f"goes on from {size['goes_on']}, sha256 {zoo.manifest()[size['goes_on']]['sha256'][:12]}"
             if size["goes_on"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genimg._base import devices
 from genimg._base.errors import UsageError, at_least, positive
 from genimg.problems.inpaint.losses import Formulation, Loss
 
@@ -107,7 +108,7 @@ def search_steps(
             nothing from there on; None never ends one.
         tolerance: see `patience`.
         amp: networks in bfloat16, z, its moments and the sums of the loss in float32. Several times as fast where the
-            processor has bfloat16 units and the networks are in channels last.
+            networks are in channels last and the processor has bfloat16; where it has not, float32 is taken.
 
     Yields:
         `SearchStep` before the first update and after each one, until all searches have ended.
@@ -136,7 +137,7 @@ def search_steps(
 
     for step in range(steps + 1):
         at = z[active].requires_grad_(step < steps)
-        with torch.autocast(at.device.type, dtype=torch.bfloat16, enabled=amp):
+        with torch.autocast(at.device.type, dtype=torch.bfloat16, enabled=devices.bfloat16(at.device, amp)):
             x = G(at).to(at.dtype)
             value = loss(x, image[active])
         seen = x.detach().clone() if seen is None else seen.index_copy(0, active, x.detach())
