@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample
 
-from genimg._base import disk
+from genimg._base import devices, disk
 from genimg._base.errors import UsageError
 from genimg.gan.networks import EfficientNetLite0
 from genimg.gan.networks.efficientnet import STRIDES
@@ -97,7 +97,7 @@ def look(
     for start in range(0, n, batch):
         x = images[start : start + batch].float() / 255
         x, L = (x, scale_l(lightness(x))) if view is None else view(x)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=devices.bfloat16("cpu")):
             seen = network(L.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
         rows = slice(start, start + len(x))
         for s, feature in zip(STRIDES, seen.features, strict=True):
