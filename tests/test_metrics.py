@@ -13,6 +13,7 @@ from genimg.numerics.metrics import (
     chance,
     chroma_psnr,
     colourfulness,
+    kid,
     mode_coverage,
     mse,
     precision_recall,
@@ -227,3 +228,22 @@ def test_precision_and_recall_refuse_what_they_cannot_compare():
             precision_recall(x, bad)
     with pytest.raises(UsageError, match="3 neighbours need more samples"):
         precision_recall(x, x[:3])
+
+
+def test_the_kernel_distance_has_known_answers():
+    rng = torch.Generator().manual_seed(0)
+    x, y = torch.randn(7, 5, generator=rng), torch.randn(4, 5, generator=rng) + 1
+
+    def mean_kernel(a, b):
+        """Over all pairs of different rows, one by one."""
+        pairs = [(float(p @ q) / 5 + 1) ** 3 for i, p in enumerate(a) for j, q in enumerate(b) if a is not b or i != j]
+        return sum(pairs) / len(pairs)
+
+    expected = mean_kernel(x, x) + mean_kernel(y, y) - 2 * mean_kernel(x, y)
+    assert kid(x, y) == pytest.approx(expected) == pytest.approx(kid(y, x))
+    same = [kid(*torch.randn(2, 40, 5, generator=rng)) for _ in range(200)]
+    assert abs(sum(same) / 200) < 0.05 and 60 < sum(value < 0 for value in same) < 160  # unbiased
+    with pytest.raises(UsageError, match="finite"):
+        kid(x, y[:, :3])
+    with pytest.raises(UsageError, match="two samples"):
+        kid(x, y[:1])

@@ -13,9 +13,9 @@ from torch import nn
 
 import genimg as gi
 from genimg._base.errors import UsageError
-from genimg.problems.inpaint import OURS, Formulation, Loss, best_starts, blend, search_steps
+from genimg.problems.inpaint import OURS, Formulation, Loss, blend, search_steps
 from genimg.widgets.live.pullback import pullback, traced
-from genimg.widgets.live.search import Search, Starts
+from genimg.widgets.live.search import Search
 
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
 seeds = st.integers(0, 2**31)
@@ -103,30 +103,13 @@ def test_loss_and_slope_are_those_of_the_package(seed, channels, weights):
 def test_with_the_shipped_faces_to_float32(preset):
     G, D = gi.zoo.load("faces")
     rng = gi.rng(4)
-    y, z = G(torch.randn(1, 128, generator=rng)), torch.randn(2, 128, generator=rng)
+    y, z = G(torch.randn(1, G.latent, generator=rng)), torch.randn(2, G.latent, generator=rng)
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
     with torch.no_grad():
         _, loss, slope = Search(G, D)(z, mask, y)
     expected, gradient = by_autograd(G, D, z, mask, y, **WEIGHTS)
     assert torch.allclose(loss, expected, rtol=1e-5)
     close(slope, gradient, 1e-5)
-
-
-@settings(max_examples=10)
-@given(seed=seeds)
-def test_the_start_is_the_best_of_the_pool(seed):
-    rng = gi.rng(seed)
-    G, D = gi.networks.dcgan(latent=8, size=28, width=8, seed=seed)
-    pool, y = 3 * torch.randn(32, 8, generator=rng), G(3 * torch.randn(1, 8, generator=rng)).detach()
-    mask = drawn_mask(rng, 28)
-    z, loss = Starts(G, D, pool)(mask, y)
-    package = Loss(D, y, mask, Formulation(**WEIGHTS))
-    best = best_starts(G, package, pool)[0]
-    with torch.no_grad():
-        cost, least = (float(package(G(one), torch.tensor([0]))) for one in (z, best))
-    rounded = float(package.W.sum() + 2 * package.W_edge.sum()) / 255  # half a grey level per pixel
-    assert bool((pool == z).all(1).any()) and loss.shape == (1,)
-    assert abs(float(loss) - cost) <= rounded and cost <= least + 2 * rounded
 
 
 @pytest.fixture(scope="module")
@@ -170,14 +153,13 @@ class TestModule:
 
         expected = [float(s.loss) for s in search_steps(nn.Identity(), Valley(), start, steps=150, lr=rate)]
         session = (
-            "{ run: async ({ z }) => { const off = z.data.map((v, i) => v - goal[i]);"
+            "{ shape: () => [1, 3], run: async ({ z }) => { const off = z.data.map((v, i) => v - goal[i]);"
             "return { x: z, loss: { data: [1 + off.reduce((s, v, i) => s + steep[i] * v * v, 0)] },"
             "slope: { data: off.map((v, i) => 2 * steep[i] * v) } }; } }"
         )
         losses = node(
             f"(async () => {{ const [steep, goal] = [{listed(steepness)}, {listed(goal)}]; const found = [];"
-            "const starts = { run: async () => ({ z: { data: [0, 0, 0], dims: [1, 3] } }) };"
-            f"for await (const {{ step, loss, best }} of it.descend(starts, {session}, 0, 0, {{ lr: {rate} }}))"
+            f"for await (const {{ step, loss, best }} of it.descend({session}, 0, 0, {{ steps: 150, lr: {rate} }}))"
             "found.push([step, loss, best.loss]); return found; })()"
         )
         assert (len(expected) < 151) == rests

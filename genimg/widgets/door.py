@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from genimg import zoo
-from genimg._base.seeding import child, rng
-from genimg.gan.distributions import Gaussian
+from genimg._base.seeding import rng
 from genimg.gan.networks import ChromaGenerator
 from genimg.numerics import interpolation
 from genimg.numerics.color import grey
@@ -29,7 +28,7 @@ from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, jpeg_url, light, png_url
 
 CHAPTERS = {"face": "07_inpainting.html", "walk": "05_history_ad.html", "photos": "06_chromagan.html"}
-_STEPS = 150
+_STEPS = 40
 _FRAMES = 25
 _SIDE = 360  # pixels of a photograph in the page
 
@@ -64,11 +63,10 @@ def face() -> Face:
     G, D = zoo.load("faces")
     whole = torch.from_numpy(astronaut()[25:195, 135:305].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     x = interpolate(whole, (64, 64), mode="bilinear", antialias=True).clamp(-1, 1)
-    latent = Gaussian(int(G.latent), rng(child(0, "door")))  # type: ignore[arg-type]
     filled = {}
     for name, preset in (("text", "text"), ("scratches", "strokes")):
         mask = masks.preset(preset, 64, seed=1)
-        found = inpaint.inpaint(G, D, x, mask, latent.sample(128), inpaint.OURS, steps=_STEPS, restarts=2)
+        found = inpaint.inpaint(G, D, x, mask, torch.zeros(1, int(G.latent)), steps=_STEPS, lr=0.03)  # type: ignore[arg-type]
         filled[name] = (mask, found.poisson)
     return Face(x, filled)
 

@@ -31,11 +31,11 @@ export function poisson(y, g, mask, [height, width]) {
   return x;
 }
 
-// ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it from one start, the best of the pool in the graph `starts`.
+// ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it from z = 0, the mean of all z, by short steps.
 // Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
-export async function* descend(starts, search, y, mask, { steps = 150, lr = 0.1, patience = 50, tolerance = 1e-3 } = {}) {
-  const { z: start } = await starts.run({ mask, y });
-  const z = { data: Float32Array.from(start.data), dims: start.dims };
+export async function* descend(search, y, mask, { steps = 60, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
+  const dims = search.shape("z");
+  const z = { data: new Float32Array(dims[0] * dims[1]), dims };
   const [mean, square] = [new Float64Array(z.data.length), new Float64Array(z.data.length)];
   let best = { loss: Infinity };
   let [mark, since] = [Infinity, 0]; // the loss to beat, and its age
@@ -78,14 +78,14 @@ export function pictureOf(x, [height, width]) {
 // Fills the hole as a kernel would: by the traits `phase`, `done`, `total`, `note`, `frame` and `results` of the model.
 export async function fillHere(model, url, mask, stopping) {
   const answer = (traits) => Object.entries(traits).forEach(([name, value]) => model.set(name, value));
-  const [size, name, steps] = [model.get("size"), model.get("live"), 150];
+  const [size, name, steps] = [model.get("size"), model.get("live"), 60];
   if (!mask.includes(0)) return answer({ note: "Nothing is missing: paint a hole first.", phase: "refused" });
   if (!mask.includes(1)) return answer({ note: "Nothing is known: a search needs some pixels to hold on to.", phase: "refused" });
   answer({ phase: "running", done: 0, total: 0, results: [], note: "the networks are being loaded…" });
   try {
     const image = Object.assign(new Image(), { src: url });
     await image.decode().catch(() => Promise.reject(new Error("This picture cannot be read.")));
-    const [search, starts] = await Promise.all([openLive(model, name), openLive(model, `${name}-starts`)]);
+    const search = await openLive(model, name);
     answer({ frame: "" });
     const channels = model.get("colour") ? 3 : 1;
     const y = { data: planes(image, size, channels), dims: [1, channels, ...size] };
@@ -93,7 +93,7 @@ export async function fillHere(model, url, mask, stopping) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const began = performance.now();
     let [seen, last] = [0, null];
-    for await (last of descend(starts, search, y, known, { steps })) {
+    for await (last of descend(search, y, known, { steps })) {
       if (stopping()) break;
       if (performance.now() - seen < 60) continue;
       answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(last.x, size) }) });

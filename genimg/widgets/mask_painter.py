@@ -66,7 +66,7 @@ class MaskPainter(anywidget.AnyWidget):
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
         live: the graph of `widgets.live` by which a built page searches on its own, such as "search", for images of its
-            size; a second graph of that name and "-starts" says from where. None leaves the fixed picture.
+            size. None leaves the fixed picture.
 
     Raises:
         UsageError: for images or masks of another kind or size, no label, more than 1.5 MB of images, or a graph that
@@ -159,7 +159,7 @@ class MaskPainter(anywidget.AnyWidget):
         # The page is for another reader: it begins where the widget does.
         self._page = self._beside_each_other(first, result, live)
         if live is not None:
-            choice(live, "live", [name for name in GRAPHS if f"{name}-starts" in GRAPHS])
+            choice(live, "live", [name for name in GRAPHS if name.startswith("search")])
             state = {name: getattr(self, name) for name in _STATE} | {"fills": True, "live": live}
             state["frame"] = png_url(pixels(result)[0]) if result is not None else ""
             self._page = page_html(_MODULE, state, self._page)

@@ -33,7 +33,8 @@ const controls = (name) => `
 // Why no network can run in this browser, as a sentence; "" if one can.
 const liveProblem = () => (typeof WebAssembly === "object" ? "" : "WebAssembly is switched off in this browser, so no network can run here.");
 
-// A trained network of the built pages: session.run({z: {data: Float32Array, dims: [1, 64]}}) gives {x: {data, dims}, …}.
+// A trained network of the built pages: session.run({z: {data: Float32Array, dims: [1, 64]}}) gives {x: {data, dims}, …},
+// and session.shape("z") the dims that z must have.
 // Throws an Error with one sentence for the reader. The runtime and each network are there once for the whole page.
 async function openLive(model, name) {
   if (!model.live) throw new Error("The networks run in the built pages only.");
@@ -45,6 +46,7 @@ async function openLive(model, name) {
     const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
     const tensor = ([key, { data, dims }]) => [key, new ort.Tensor("float32", data, dims)];
     return {
+      shape: (input) => session.inputMetadata.find(({ name }) => name === input).shape,
       run: async (inputs) => {
         const outputs = await session.run(Object.fromEntries(Object.entries(inputs).map(tensor)));
         return Object.fromEntries(session.outputNames.map((key) => [key, { data: outputs[key].data, dims: outputs[key].dims }]));

@@ -9,7 +9,7 @@ import click
 
 from genimg.apps.cli.base import account, console, debug_option, device_option, folder_type
 
-CANDIDATES = 256  # of which each picture starts from the best
+CANDIDATES = 256  # of which each picture starts from the best, unless the recipe of the weights knows better
 
 
 @click.command()
@@ -29,7 +29,9 @@ CANDIDATES = 256  # of which each picture starts from the best
               help="Join without a seam, paste as it is, or the generated image alone.")  # fmt: skip
 @click.option("--crop", "crops", multiple=True, metavar="LEFT,TOP,SIDE",
               help="Fill this square of the picture, in its pixels, and no other; may be repeated.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(min=0), default=300, show_default=True, help="Of the search, at most.")
+@click.option(
+    "--steps", type=click.IntRange(min=0), help="Of the search, at most.  [default: 300, or what suits MODEL]"
+)
 @click.option("--restarts", type=click.IntRange(min=1), default=1, show_default=True, help="Searches per picture.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures at once.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the starts, and of masks that are drawn.")
@@ -43,7 +45,7 @@ def inpaint(
     out: Path,
     blend: str,
     crops: tuple[str, ...],
-    steps: int,
+    steps: int | None,
     restarts: int,
     batch: int,
     seed: int,
@@ -65,6 +67,8 @@ def inpaint(
       genimg inpaint digits scans/ --mask centre --out filled/
       genimg inpaint faces photo.jpg --mask hole.png --out filled/
     """
+    import torch
+
     from genimg import data, zoo
     from genimg._base import devices, seeding
     from genimg.apps import console as show
@@ -86,9 +90,15 @@ def inpaint(
         raise click.ClickException("nothing is known under this mask, so there is nothing to go by")
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
-    pool = law.sample(max(CANDIDATES, restarts))
+    how = zoo.recipe(model).get("search")
+    how = how if isinstance(how, dict) else {}
+    mean = torch.zeros(1, law.dim, device=where)
+    pool = mean if how.get("start") == "mean" else law.sample(CANDIDATES)
+    if restarts > len(pool):
+        pool = torch.cat([pool, law.sample(restarts - len(pool))])
     options: dict[str, Any] = {
-        "blend": blend, "batch": batch, "restarts": restarts, "steps": steps, "keep": [Path(model), Path(source)],
+        "blend": blend, "batch": batch, "restarts": restarts, "keep": [Path(model), Path(source)],
+        "steps": how.get("steps", 300) if steps is None else steps, "lr": how.get("lr", 0.1),
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":
         events = photographs.inpaint_photographs((G, D), files, mask, pool, out, squares=squares, **options)

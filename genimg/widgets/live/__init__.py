@@ -12,7 +12,7 @@ from collections.abc import Callable
 from genimg.widgets.live.colours import shipped
 from genimg.widgets.live.graph import Graph as Graph
 from genimg.widgets.live.graph import onnx_bytes as onnx_bytes
-from genimg.widgets.live.search import search, starts
+from genimg.widgets.live.search import search
 from genimg.widgets.live.walks import digits, faces
 
 GRAPHS: dict[str, Callable[[], Graph]] = {
@@ -20,6 +20,5 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "digits": digits,
     "faces": faces,
     "search": search,
-    "search-starts": starts,
 }
 """By name: what `openLive(model, name)` of the widgets can run."""

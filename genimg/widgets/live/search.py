@@ -1,8 +1,7 @@
-"""The search of chapter 07 as two graphs: where to start, and one step's loss with its slope.
+"""The search of chapter 07 as a graph: one step's loss with its slope.
 
 `Search` is the loss of `gi.inpaint.Loss` at G(z) and its gradient with respect to z, written as forward operations;
-a page runs it once per step of Adam. `Starts` picks the first z among images that were generated beforehand, so that
-choosing among 128 costs the page less than a step.
+a page runs it once per step of Adam, from z = 0 on.
 """
 
 from __future__ import annotations
@@ -12,14 +11,10 @@ from torch import Tensor, nn
 
 from genimg import zoo
 from genimg._base.seeding import child, rng
-from genimg.gan.distributions import Gaussian
 from genimg.numerics.fields import div, grad
 from genimg.problems.inpaint import OURS, edge_weight, weight
 from genimg.widgets.live.graph import Graph
 from genimg.widgets.live.pullback import traced
-
-POOL = 128
-"""Latents to choose the start from, as many as the chapter's board draws."""
 
 
 class Context(nn.Module):
@@ -75,42 +70,6 @@ class Search(nn.Module):
         return x, loss, to_latent(slope + to_image(torch.full_like(scores, -self.prior)))
 
 
-class Starts(nn.Module):
-    """(mask, y) → (z, loss): the latent of a pool whose image costs least, to the 8 bits in which images are kept.
-
-    Args:
-        G, D: generator and critic.
-        pool: (N, d).
-        pixel, gradient, prior: as for `Search`.
-    """
-
-    pool: Tensor
-    images: Tensor
-    costs: Tensor
-
-    @torch.no_grad()
-    def __init__(
-        self,
-        G: nn.Module,
-        D: nn.Module,
-        pool: Tensor,
-        pixel: float = OURS.pixel,
-        gradient: float = OURS.gradient,
-        prior: float = OURS.prior,
-    ) -> None:
-        super().__init__()
-        self.context = Context(pixel, gradient)
-        x = G(pool)
-        self.register_buffer("pool", pool)
-        self.register_buffer("images", ((x + 1) * 127.5).round().to(torch.uint8))
-        self.register_buffer("costs", -prior * D(x))
-
-    def forward(self, mask: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        context, _ = self.context(self.images.float() / 127.5 - 1, mask, y)
-        loss, best = (context + self.costs).topk(1, largest=False)
-        return self.pool[best], loss
-
-
 def _example(latent: int) -> dict[str, Tensor]:
     """Inputs: a generated-looking nothing with a square missing, for shapes and for parity."""
     mask = torch.ones(1, 1, 64, 64)
@@ -120,15 +79,6 @@ def _example(latent: int) -> dict[str, Tensor]:
 
 
 def search() -> Graph:
-    """(z (1, 128), mask (1, 1, 64, 64), y (1, 3, 64, 64)) → (x, loss, slope) with the generator of faces."""
+    """(z (1, 256), mask (1, 1, 64, 64), y (1, 3, 64, 64)) → (x, loss, slope) with the generator of faces."""
     G, D = zoo.load("faces")
     return Graph(Search(G, D), _example(int(G.latent)), ("x", "loss", "slope"))  # type: ignore[arg-type]
-
-
-def starts() -> Graph:
-    """(mask (1, 1, 64, 64), y (1, 3, 64, 64)) → (z (1, 128), loss (1,)) with the generator of faces."""
-    G, D = zoo.load("faces")
-    latent = int(G.latent)  # type: ignore[arg-type]
-    inputs = {name: value for name, value in _example(latent).items() if name != "z"}
-    pool = Gaussian(latent, rng(child(0, "live pool"))).sample(POOL).half().float()  # graphs keep halves
-    return Graph(Starts(G, D, pool), inputs, ("z", "loss"))
