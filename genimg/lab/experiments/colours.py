@@ -48,8 +48,8 @@ SIZES: dict[str, dict[str, Any]] = {
     },
     "cpu": {
         "data": ["imagenette", "places", "scenes"], "width": 64, "batch": 32, "lr": 1.5e-3, "critic_lr": 2e-3,
-        "before": 8000, "critic": 1600, "amp": True, "test": 400, "every": 200, "crops": 2, "decay": 0.998,
-        "ablation": {"data": "imagenette", "steps": 400, "batch": 16, "test": 300},
+        "before": 5000, "critic": 1000, "amp": True, "test": 400, "every": 200, "crops": 2, "decay": 0.998,
+        "ablation": {"data": "imagenette", "steps": 300, "batch": 16, "test": 300},
     },
     "full": {
         "data": ["imagenette", "places", "scenes"], "width": 128, "batch": 64, "lr": 1e-3, "critic_lr": 2e-3,
