@@ -1,5 +1,6 @@
 """Experiment chromagan: other objectives by known answers, teacher and judge, the whole of it at profile quick."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -137,14 +138,15 @@ def test_ablations_leave_out_what_their_name_says():
 
 def test_a_part_that_is_there_is_not_made_again(found, monkeypatch):
     out, first = found
-    monkeypatch.setattr(chromagan, "fit", None)
+    monkeypatch.setattr(chromagan.Study, "fit", None)
     again = EXPERIMENTS["chromagan"].run("quick", [0, 1], CPU, out, resume=True)
     assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
 
 
 def test_classifiers_of_other_constants_are_refused(found, monkeypatch):
     out, _ = found
-    monkeypatch.setitem(chromagan.SIZES["quick"]["data"]["photos"], "teacher", 3)
+    longer = dataclasses.replace(chromagan.SIZES["quick"].data["photos"], teacher=3)
+    monkeypatch.setitem(chromagan.SIZES["quick"].data, "photos", longer)
     with pytest.raises(UsageError, match=r"teacher\.safetensors was made with other constants"):
         EXPERIMENTS["chromagan"].run("quick", [0], CPU, out, resume=True)
 
@@ -155,13 +157,17 @@ def test_a_new_start_leaves_other_seeds_and_needs_pictures_first(tmp_path, monke
     files = ("teacher.safetensors", "0-full.json", "0-full/colours-photos.safetensors", "1-full.json", "10-full.json")
     for name in files:
         (folder / name).touch()
-    monkeypatch.setattr(chromagan, "_available", lambda name, profile: False)
+
+    def nothing(*a):
+        raise UsageError("no pictures")
+
+    monkeypatch.setattr(chromagan.Study, "look", nothing)
     with pytest.raises(UsageError, match="pictures of one of photos are needed"):
         EXPERIMENTS["chromagan"].run("quick", [0], CPU, tmp_path)
     assert all((folder / name).exists() for name in files)
     monkeypatch.undo()
-    monkeypatch.setattr(chromagan, "measure", lambda *a: {})
-    monkeypatch.setattr(chromagan, "records", lambda *a: {})
+    for name in ("prepare", "parts", "records"):
+        monkeypatch.setattr(chromagan.Study, name, lambda *a: {})
     EXPERIMENTS["chromagan"].run("quick", [0], CPU, tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == ["1-full.json", "10-full.json"]
 
@@ -200,6 +206,6 @@ def test_colours_compares_every_method_with_grey_and_with_l2(tmp_path, monkeypat
     assert full.config["over_grey"] == pytest.approx(full.mean - grey.mean, abs=1e-3)
     assert all(isinstance(share, float) for share in full.config["share_of_bound"])
     assert l2.config["share_of_bound"] == [None, None]
-    monkeypatch.setattr(colours, "fit", None)  # what is there is not made again
+    monkeypatch.setattr(colours.Study, "fit", None)  # what is there is not made again
     again = EXPERIMENTS["colours"].run("quick", [0, 1], CPU, tmp_path, resume=True)
     assert {name: record.values for name, record in again.items()} == {k: r.values for k, r in records.items()}

@@ -204,7 +204,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
     assert (folder / "kept").exists()
     with disk.alone(folder), pytest.raises(UsageError, match=told):
         jobs.train(folder)
-    monkeypatch.setattr(digits, "run", lambda *arguments: {})  # the first one has ended
+    monkeypatch.setattr(digits.Study, "run", lambda *arguments: {})  # the first one has ended
     assert EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path) == {}
 
 

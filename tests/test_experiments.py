@@ -30,6 +30,7 @@ from genimg.lab.experiments import (
     inpainting_table,
     out_of_distribution,
     peers,
+    runner,
 )
 from genimg.problems.inpaint import masks
 
@@ -102,7 +103,8 @@ def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypat
     assert any(not torch.equal(state[f"G/weights/{key}"].half().float(), value) for key, value in average.items())
     assert first["faces-recall"].weights == weights.sha256(folder / "faces.safetensors")
 
-    monkeypatch.setitem(faces.SIZES["quick"], "every", 1)  # finished: no step may be taken again
+    every = dataclasses.replace(faces.SIZES["quick"], every=1)
+    monkeypatch.setitem(faces.SIZES, "quick", every)  # finished: no step may be taken again
     monkeypatch.setattr(objectives.WassersteinGP, "critic_loss", None)
     (folder / "seconds.json").write_text('{"seconds": 1000.0}')  # of the training, in an earlier process
     again = EXPERIMENTS["faces"].run("quick", [0], CPU, tmp_path, resume=True)
@@ -155,7 +157,8 @@ def test_inpainting_table_resumes_part_by_part(table, monkeypatch):
     run = EXPERIMENTS["inpainting-table"].run
     again = run("quick", [0], CPU, out, resume=True)
     assert len(calls) == 1 and {k: r.values for k, r in again.items()} == {k: r.values for k, r in first.items()}
-    monkeypatch.setitem(inpainting_table.SIZES["quick"], "steps", 3)
+    longer = dataclasses.replace(inpainting_table.SIZES["quick"], steps=3)
+    monkeypatch.setitem(inpainting_table.SIZES, "quick", longer)
     with pytest.raises(UsageError, match="other constants"):
         run("quick", [0], CPU, out, resume=True)
 
@@ -166,6 +169,8 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
     methods = [*inpainting_table.TABLE]
     methods += [*fills.METHODS, *inpainting_table.EXTENSIONS, "reach"]
     part = {"device": "CPU", "seconds": 1.0, "commit": "0"}
+    job = runner.Job("inpainting-table", "quick", [0], CPU, Path(), lambda *a: None)
+    study = inpainting_table.Study(job, inpainting_table.SIZES["quick"])
     best = dict.fromkeys(inpainting_table.TABLES, "ours, 0.5 0.5 1.0")
     hole = {"search": cells, **dict.fromkeys(fills.METHODS, cells)}
     found = {
@@ -173,7 +178,7 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
         "holes": {"0.25": hole, "0.5": hole},
         "reach": cell["whole"], "best": best, "parts": [part], "weights": "ab", "images": 3,
     }  # fmt: skip
-    made = answers(inpainting_table.records("celeba", [found], [0], "quick"), load_claims(BOOK / "claims.json"))
+    made = answers(study.of("celeba", [found]), load_claims(BOOK / "claims.json"))
     claims = {
         c["id"]: c
         for c in load_claims(BOOK / "claims.json")
@@ -212,7 +217,8 @@ def test_the_talk_has_psnr_of_the_mean_mse():
 
 
 def test_inpainting_table_says_what_it_lacks(tmp_path, monkeypatch):
-    monkeypatch.setitem(inpainting_table.SIZES["quick"], "data", ["svhn"])
+    houses = dataclasses.replace(inpainting_table.SIZES["quick"], data=("svhn",))
+    monkeypatch.setitem(inpainting_table.SIZES, "quick", houses)
     with pytest.raises(UsageError, match="train faces"):
         EXPERIMENTS["inpainting-table"].run("quick", [0], CPU, tmp_path)
     monkeypatch.setitem(sys.modules, "cv2", None)
@@ -278,7 +284,7 @@ def test_history_ad_resumes_from_what_each_digit_left_and_a_last_run_only_reads(
     """Two processes, one per seed, the second one interrupted; the records are those of a run never interrupted."""
     done = []
 
-    def measure(x, labels, seed, digit, group, profile, device, weights):
+    def measure(study, seed, digit, group, weights):
         if (seed, digit) in done:
             raise KeyboardInterrupt
         done.append((seed, digit))
@@ -286,7 +292,7 @@ def test_history_ad_resumes_from_what_each_digit_left_and_a_last_run_only_reads(
         found |= {f"{kind}_{name}": 0.5 for kind in ("auprc", "chance") for name in ("anomalous", "normal")}
         return {protocol: dict.fromkeys(history_ad.METHODS, found) for protocol in group}
 
-    monkeypatch.setattr(history_ad, "measure", measure)
+    monkeypatch.setattr(history_ad.Study, "measure", measure)
     run = EXPERIMENTS["history-ad"].run
     whole = run("quick", [0, 1], CPU, tmp_path / "whole")
     done[:] = [(1, 1)]
@@ -300,7 +306,8 @@ def test_history_ad_resumes_from_what_each_digit_left_and_a_last_run_only_reads(
     plain = [{k: dataclasses.replace(r, seconds=0.0) for k, r in records.items()} for records in (whole, collected)]
     assert plain[0] == plain[1]
     assert collected == run("quick", [0, 1], CPU, tmp_path / "parts", resume=True)  # reads, `measure` would stop it
-    monkeypatch.setitem(history_ad.SIZES["quick"], "negatives", 201)
+    more = dataclasses.replace(history_ad.SIZES["quick"], negatives=201)
+    monkeypatch.setitem(history_ad.SIZES, "quick", more)
     with pytest.raises(UsageError, match="other constants"):
         run("quick", [0, 1], CPU, tmp_path / "parts", resume=True)
     done.clear()

@@ -1,7 +1,8 @@
 """What `genimg train` runs: each experiment measures numbers over seeds and returns them as records.
 
-An experiment is a module with two names: `SIZES` (the constants of each profile, in one visible place) and `run`. It
-prints nothing and writes only below the folder it is given.
+An experiment is a module with two names: `SIZES`, the constants of each profile in one visible place, and `Study`, what
+it makes for a seed and what it measures. `runner` does the rest. It prints nothing and writes only below the folder it
+is given.
 
 Profiles: `quick` is a smoke test of the machinery in seconds; `cpu` is what two cores do in an hour or so; `full` is
 meant for a GPU. A record carries the name of the profile that made it.
@@ -10,7 +11,7 @@ meant for a GPU. A record carries the name of the profile that made it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,9 @@ import torch
 from genimg._base import disk, ranks
 from genimg._base.errors import UsageError, choice
 from genimg._base.records import Record
+from genimg.lab.experiments.runner import Job, OutOfTime, Progress
 
-Progress = Callable[[str, int, int], None]
-"""Called as progress(what, done, total); may raise `OutOfTime`."""
-
-
-class OutOfTime(Exception):
-    """The time that a run was given is over; what it has kept on disk is whole."""
-
+__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "OutOfTime", "Progress"]
 
 PROFILES = ("quick", "cpu", "full")
 
@@ -86,10 +82,11 @@ class Experiment:
         if ranks.count() > 1 and not self.shared:
             raise UsageError(f"{self.name} trains many small networks: start it without torchrun, a process per seed")
         module = importlib.import_module(f"genimg.lab.experiments.{self.name.replace('-', '_')}")
+        job = Job(self.name, profile, list(dict.fromkeys(seeds)), device, Path(out), progress)
         with ExitStack() as held:
-            for seed in dict.fromkeys(seeds):
-                held.enter_context(disk.alone(Path(out) / self.name / f"{profile}-{seed}"))
-            records: dict[str, Record] = module.run(profile, list(seeds), device, Path(out), resume, progress)
+            for seed in job.seeds:
+                held.enter_context(disk.alone(job.of(seed)))
+            records: dict[str, Record] = module.Study(job, module.SIZES[profile]).run(resume)
         return records
 
 

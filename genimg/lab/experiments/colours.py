@@ -12,9 +12,8 @@ in its own training, so that only differences count.
 from __future__ import annotations
 
 import copy
-import dataclasses
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,34 +27,76 @@ from genimg._base import devices, disk, seeding
 from genimg._base.errors import Absent, UsageError
 from genimg._base.records import Record
 from genimg.gan import networks
-from genimg.lab.experiments import Progress
+from genimg.lab.experiments import runner
 from genimg.lab.experiments.chromagan import GREY_BELOW, METHODS, chroma_of
 from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
-from genimg.lab.experiments.parts import Stopwatch, kept, write
+from genimg.lab.experiments.runner import Stopwatch, write
 from genimg.numerics import metrics
 from genimg.numerics.color import rgb_to_lab
 from genimg.problems import colorize
 from genimg.problems.colorize.features import Features, crops, look
 
 SIDE = 128
-# before, critic: steps of the network that ships, without the critic and then with it; crops: further views of its
-# pictures. ablation: steps of each method, its batch, and pictures to compare.
-SIZES: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": ["photos"], "width": 8, "batch": 2, "lr": 1e-3, "critic_lr": 1e-3, "before": 2, "critic": 2,
-        "amp": False, "test": 4, "every": 2, "crops": 0, "decay": 0.9,
-        "ablation": {"data": "photos", "steps": 2, "batch": 2, "test": 4},
-    },
-    "cpu": {
-        "data": ["imagenette", "places", "scenes"], "width": 64, "batch": 32, "lr": 1.5e-3, "critic_lr": 2e-3,
-        "before": 8000, "critic": 1600, "amp": True, "test": 400, "every": 200, "crops": 2, "decay": 0.998,
-        "ablation": {"data": "imagenette", "steps": 400, "batch": 16, "test": 300},
-    },
-    "full": {
-        "data": ["imagenette", "places", "scenes"], "width": 128, "batch": 64, "lr": 1e-3, "critic_lr": 2e-3,
-        "before": 40_000, "critic": 20_000, "amp": True, "test": 1000, "every": 1000, "crops": 4, "decay": 0.9998,
-        "ablation": {"data": "imagenette", "steps": 20_000, "batch": 64, "test": 1000},
-    },
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Its data set, the steps of each method, their batch, and how many pictures are compared."""
+
+    data: str
+    steps: int
+    batch: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """The constants of a profile.
+
+    Attributes:
+        data: pictures that the network that ships learns from.
+        width: of the decoder.
+        batch, lr, critic_lr: of its updates.
+        before, critic: its steps without the critic, and then with it.
+        amp: bfloat16 where the processor has it.
+        test: pictures of each kind that it is measured on.
+        every: steps between checkpoints.
+        crops: further views of its pictures.
+        decay: of the moving average of its weights.
+        ablation: all methods on one data set.
+    """
+
+    data: tuple[str, ...]
+    width: int
+    batch: int
+    lr: float
+    critic_lr: float
+    before: int
+    critic: int
+    amp: bool
+    test: int
+    every: int
+    crops: int
+    decay: float
+    ablation: Ablation
+
+
+SIZES = {
+    "quick": Size(
+        data=("photos",), width=8, batch=2, lr=1e-3, critic_lr=1e-3, before=2, critic=2,
+        amp=False, test=4, every=2, crops=0, decay=0.9,
+        ablation=Ablation("photos", steps=2, batch=2, test=4),
+    ),
+    "cpu": Size(
+        data=("imagenette", "places", "scenes"), width=64, batch=32, lr=1.5e-3, critic_lr=2e-3,
+        before=5000, critic=1000, amp=True, test=400, every=200, crops=2, decay=0.998,
+        ablation=Ablation("imagenette", steps=300, batch=16, test=300),
+    ),
+    "full": Size(
+        data=("imagenette", "places", "scenes"), width=128, batch=64, lr=1e-3, critic_lr=2e-3,
+        before=40_000, critic=20_000, amp=True, test=1000, every=1000, crops=4, decay=0.9998,
+        ablation=Ablation("imagenette", steps=20_000, batch=64, test=1000),
+    ),
 }  # fmt: skip
 # The critic's units: chroma is off by 0.05 of its range at most, a distance that a penalty of weight 10 drowns: the
 # slope it leaves, 1 + distance / (2 · weight), must differ from 1 for the critic to follow. Weight 10 made it inert.
@@ -63,10 +104,10 @@ OURS = colorize.ChromaObjective(adversarial=0.04, classes=0.003, penalty=0.3, pe
 TRIVIAL = ("grey", "mean")
 LEARNED = ("l2", "pix2pix", "zhang", "full", "no-class", "no-wgan")
 OBJECTIVES = {
-    "l2": dataclasses.replace(OURS, adversarial=0.0, classes=0.0),
+    "l2": replace(OURS, adversarial=0.0, classes=0.0),
     "full": OURS,
-    "no-class": dataclasses.replace(OURS, classes=0.0),
-    "no-wgan": dataclasses.replace(OURS, adversarial=0.0),
+    "no-class": replace(OURS, classes=0.0),
+    "no-wgan": replace(OURS, adversarial=0.0),
 }
 IMAGENETTE = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)  # its ten classes among ImageNet's thousand
 CALLED = {"imagenette": "Imagenette", "places": "places", "scenes": "scenes", "photos": "photographs of 400 classes"}
@@ -78,108 +119,235 @@ METRICS = {
 }
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """Records of the shipped network on four kinds of pictures, and of every method on Imagenette."""
-    folder = out / "colours" / profile
-    if not resume:
-        for path in folder.glob("*.json"):
-            path.unlink()
-        shutil.rmtree(folder / "shipped", ignore_errors=True)
-    network = zoo.efficientnet()
-    shipped = ship(features(network, profile, folder, progress), profile, seeds[0], device, folder, progress)
-    parts = ablated(network, profile, seeds, device, folder, progress)
-    return records(
-        parts | {"shipped": measured(shipped, network, SIZES[profile]["test"], device, folder)}, seeds, profile
-    )
 
+    def load(self) -> None:
+        self.folder = self.job.folder / self.job.profile
+        self.network = zoo.efficientnet()
 
-def ablated(
-    network: networks.EfficientNetLite0, profile: str, seeds: list[int], device: torch.device, folder: Path,
-    progress: Progress,
-) -> dict[str, Any]:  # fmt: skip
-    """Scores of every method and seed; those of methods without one are the same for all seeds."""
-    settings = {"size": constants(profile), "objective": dataclasses.asdict(OURS)}
-    name = SIZES[profile]["ablation"]["data"]
-    plain = features(network, profile, folder, progress, [name], crops_too=False)[name]
-    jobs = [("any", method) for method in TRIVIAL] + [(str(seed), method) for seed in seeds for method in LEARNED]
-    found: dict[str, Any] = {}
-    for done, (seed, method) in enumerate(jobs):
-        progress(f"{CALLED[name]}, seed {seed}: {method}", done, len(jobs))
-        make = partial(one, plain, network, method, profile, 0 if seed == "any" else int(seed))
-        found[f"{seed}-{method}"] = kept(folder / f"{seed}-{method}.json", settings, device, make)
-    return found | {f"{seed}-{method}": found[f"any-{method}"] for seed in seeds for method in TRIVIAL}
+    def stale(self) -> Iterator[Path]:
+        """All but the features, which depend on pictures alone."""
+        yield from self.folder.glob("*.json")
+        yield self.folder / "shipped"
 
+    def count(self) -> int:
+        return len(TRIVIAL) + len(self.job.seeds) * len(LEARNED)
 
-def constants(profile: str) -> dict[str, Any]:
-    """Of the ablation, one by one."""
-    size = SIZES[profile]
-    return {**size["ablation"], **{key: size[key] for key in ("width", "lr", "critic_lr", "amp")}}
+    def prepare(self) -> None:
+        size = self.size
+        self.shipped = self.measured(self.ship(self.features(size.data)))
+        self.plain = self.features([size.ablation.data], crops_too=False)[size.ablation.data]
+        self.constants = {**asdict(size.ablation), **{k: getattr(size, k) for k in ("width", "lr", "critic_lr", "amp")}}
+        self.trivial = {method: self.part("any", method) for method in TRIVIAL}  # the same for all seeds
 
+    def parts(self, seed: int) -> dict[str, runner.Part]:
+        """By method."""
+        return self.trivial | {method: self.part(str(seed), method) for method in LEARNED}
 
-def features(
-    network: networks.EfficientNetLite0, profile: str, folder: Path, progress: Progress,
-    names: Iterable[str] | None = None, crops_too: bool = True,
-) -> dict[str, list[Path]]:  # fmt: skip
-    """Folders of features by data set, of those that are here, the plain ones first; each is made once."""
-    size = SIZES[profile]
-    names = size["data"] if names is None else names
-    found: dict[str, list[Path]] = {}
-    for name in names:
-        views: dict[str, Any] = {"plain": None}
-        if crops_too:
-            views |= {f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(size["crops"])}
-        folders = {view: folder / "features" / f"{name}-{view}" for view in views}
-        if not all((one / "done.json").exists() for one in folders.values()):
-            try:
-                images = data.load(name, "train", size=SIDE, subset=profile == "quick").images
-            except UsageError:
-                continue
-            images = images[chroma_of(images) >= GREY_BELOW]
-            tell = partial(progress, f"features of {name}")
-            for view, how in views.items():
-                look(network, images, folders[view], how, tell=tell)
-        found[name] = list(folders.values())
-    if not found:
-        raise Absent(f"colours: pictures of one of {', '.join(names)} are needed; see `genimg data list`")
-    return found
+    def part(self, seed: str, method: str) -> runner.Part:
+        """One method and seed."""
+        settings = {"size": self.constants, "objective": asdict(OURS)}
+        make = partial(self.measure, method, 0 if seed == "any" else int(seed))
+        what = f"{CALLED[self.size.ablation.data]}, seed {seed}: {method}"
+        return self.job.part(what, self.folder / f"{seed}-{method}.json", settings, make)
 
+    def records(self, found: dict[int, dict[str, runner.Part]]) -> dict[str, Record]:
+        return self.of_shipped() | self.of_methods(found)
 
-def ship(
-    laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, folder: Path, progress: Progress
-) -> Path:
-    """Trains the network that ships and keeps the moving average of its weights as the zoo would; its file."""
-    size, here = SIZES[profile], folder / "shipped"
-    path = here / "colours.safetensors"
-    if path.exists():
+    def features(self, names: Iterable[str], crops_too: bool = True) -> dict[str, list[Path]]:
+        """Folders of features by data set, of those that are here, the plain ones first; each is made once."""
+        found: dict[str, list[Path]] = {}
+        for name in names:
+            views: dict[str, Any] = {"plain": None}
+            if crops_too:
+                views |= {
+                    f"crop{k}": crops(seeding.rng(seeding.child(k, f"views {name}"))) for k in range(self.size.crops)
+                }
+            folders = {view: self.folder / "features" / f"{name}-{view}" for view in views}
+            if not all((one / "done.json").exists() for one in folders.values()):
+                try:
+                    images = data.load(name, "train", size=SIDE, subset=self.job.profile == "quick").images
+                except UsageError:
+                    continue
+                images = images[chroma_of(images) >= GREY_BELOW]
+                tell = partial(self.job.progress, f"features of {name}")
+                for view, how in views.items():
+                    look(self.network, images, folders[view], how, tell=tell)
+            found[name] = list(folders.values())
+        if not found:
+            raise Absent(f"colours: pictures of one of {', '.join(names)} are needed; see `genimg data list`")
+        return found
+
+    def ship(self, laws: dict[str, list[Path]]) -> Path:
+        """Trains the network that ships and keeps the moving average of its weights as the zoo would; its file."""
+        seed = self.job.seeds[0]
+        size, here = self.size, self.folder / "shipped"
+        path = here / "colours.safetensors"
+        if path.exists():
+            return path
+        views = [part for parts in laws.values() for part in parts]
+        G, D = build(size.width, seed, classes=True)
+        average = copy.deepcopy(G)
+        watch, log = Stopwatch(here / "seconds.json"), []
+        for k, (part, objective) in enumerate((("before", OBJECTIVES["no-wgan"]), ("critic", OURS))):
+            total = size.before if part == "before" else size.critic
+            law = Features(views, seeding.rng(seeding.child(seed, f"pictures {part}")))
+            steps = colorize.colour_steps(
+                G, D, law, objective, steps=total, rng=seeding.rng(seeding.child(seed, f"penalty {part}")),
+                batch=size.batch, lr=size.lr / (1 + k), critic_lr=size.critic_lr, betas=(0.5, 0.99),
+                critic_first=True, amp=size.amp, decay_lr=True, average=average, average_decay=size.decay,
+                checkpoint=here / f"{part}.safetensors", checkpoint_every=size.every,
+            )  # fmt: skip
+            for step in steps:
+                if step.step % 50 == 0 or step.step == total:
+                    entry = {
+                        "part": part, "step": step.step, "error": float(step.error), "classes": float(step.classes),
+                        "distance": float(step.distance), "share": share(step),
+                    }  # fmt: skip
+                    log.append({key: round(v, 6) if isinstance(v, float) else v for key, v in entry.items()})
+                    write(here / f"log-{part}.json", {"log": [one for one in log if one["part"] == part]})
+                    self.job.progress(
+                        f"{part}: error {entry['error']:.5f}, share {entry['share']:.2f}", step.step, total
+                    )
+                    watch.keep()
+        zoo.save("colours", "chromagan", arguments(size.width), average, D, self.recipe(laws, seed, log), here)
         return path
-    views = [part for parts in laws.values() for part in parts]
-    G, D = build(size["width"], seed, classes=True)
-    average = copy.deepcopy(G)
-    watch, log = Stopwatch(here / "seconds.json"), []
-    for k, (part, objective) in enumerate((("before", OBJECTIVES["no-wgan"]), ("critic", OURS))):
-        law = Features(views, seeding.rng(seeding.child(seed, f"pictures {part}")))
-        steps = colorize.colour_steps(
-            G, D, law, objective, steps=size[part], rng=seeding.rng(seeding.child(seed, f"penalty {part}")),
-            batch=size["batch"], lr=size["lr"] / (1 + k), critic_lr=size["critic_lr"], betas=(0.5, 0.99),
-            critic_first=True, amp=size["amp"], decay_lr=True, average=average, average_decay=size["decay"],
-            checkpoint=here / f"{part}.safetensors", checkpoint_every=size["every"],
-        )  # fmt: skip
+
+    def recipe(self, laws: dict[str, list[Path]], seed: int, log: list[Any]) -> dict[str, Any]:
+        """What the manifest says of the weights."""
+        size, device = self.size, self.job.device
+        late = [one["share"] for one in log if one["part"] == "critic"][-10:]
+        return {
+            "data": f"{', '.join(CALLED[name] for name in laws)}, train, at {SIDE} x {SIDE}; those with colours",
+            "steps": size.before + size.critic,
+            "seed": seed,
+            "objective": f"mean squared error of ab, KL to the teacher ({OURS.classes:g}) for {size.before} steps, "
+            f"then WGAN-GP on ab given L as well ({OURS.adversarial:g}, penalty {OURS.penalty:g} on the slope of the "
+            "rms)",
+            "optimiser": f"Adam, lr {size.lr:g}, then half of it, critic {size.critic_lr:g}, falling linearly to 0, "
+            f"betas (0.5, 0.99), batch {size.batch}, "
+            f"{'bfloat16' if devices.bfloat16(device, size.amp) else 'float32'}; moving average of G",
+            "trunk": "EfficientNet-Lite0 with ImageNet's weights (Apache-2.0), frozen, which is the teacher too",
+            "critic_share": round(sum(late) / max(1, len(late)), 3),
+            "profile": self.job.profile,
+            "device": devices.describe(device),
+        }
+
+    def measure(self, method: str, seed: int) -> dict[str, Any]:
+        """Scores of one method and seed on the test pictures of the ablation's data set."""
+        size = self.size.ablation
+        answer: Callable[[Tensor], Tensor]
+        shares: list[float] = []
+        if method == "grey":
+            answer = lambda L: torch.zeros(len(L), 2, 1, 1)  # noqa: E731
+        elif method == "mean":
+            law = Features(self.plain, seeding.rng(0))
+            ab = colorize.features.mean_ab(law)
+            answer = lambda L: ab.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)  # noqa: E731
+        else:
+            answer, shares = self.fit(method, seed)
+        scores = compared_with(size.data, size.test, self.network, answer)
+        late = shares[-max(1, len(shares) // 4) :]
+        return {**scores, "share": round(mean(late), 4) if late else None}
+
+    def fit(self, method: str, seed: int) -> tuple[Callable[[Tensor], Tensor], list[float]]:
+        """A trained method: L (n, 1, h, w) in CIE units → ab; and the shares of its bound that its critic reached."""
+        size = self.size
+        law = Features(self.plain, seeding.rng(seeding.child(seed, "pictures")))
+        bins = Bins.of(law) if method == "zhang" else None
+        objective = OBJECTIVES.get(method)
+        G, D = build(size.width, seed, bool(objective and objective.classes), 2 if bins is None else len(bins.centres))
+        common: dict[str, Any] = {
+            "steps": size.ablation.steps,
+            "batch": size.ablation.batch,
+            "lr": size.lr,
+            "amp": size.amp,
+        }
+        steps: Iterable[Any]
+        if method == "pix2pix":
+            steps = pix2pix_steps(G, D, law, **common)
+        elif bins is not None:
+            steps = zhang_steps(G, bins, law, **common)
+        else:
+            steps = colorize.colour_steps(
+                G, D, law, OBJECTIVES[method], rng=seeding.rng(seeding.child(seed, "penalty")), decay_lr=True,
+                critic_lr=size.critic_lr, betas=(0.5, 0.99), critic_first=True, **common,
+            )  # fmt: skip
+        shares = []
         for step in steps:
-            if step.step % 50 == 0 or step.step == size[part]:
-                entry = {
-                    "part": part, "step": step.step, "error": float(step.error), "classes": float(step.classes),
-                    "distance": float(step.distance), "share": share(step),
+            if isinstance(step, colorize.ColourStep) and OBJECTIVES[method].adversarial:
+                shares.append(share(step))
+        G.eval()
+        if bins is None:
+            return (lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L))), shares
+        return (lambda L: enlarged(bins, G, L)), shares
+
+    def measured(self, path: Path) -> runner.Part:
+        """The shipped network, real pictures and grey on each kind of pictures that is here; with its recipe."""
+        entry = disk.read_json(path.with_name("manifest.json"), "train the network again")["colours"]
+        settings = {"test": self.size.test, "weights": entry["sha256"], "recipe": entry["recipe"]}
+        make = partial(of_weights, path, self.network, self.size.test)
+        return runner.kept(self.folder / "shipped.json", settings, self.job.device, make)
+
+    def of_shipped(self) -> dict[str, Record]:
+        """Its gains over grey, with intervals over pictures."""
+        made: dict[str, Record] = {}
+        for name, found in self.shipped["found"].items():
+            n = len(found["grey"]["psnr"])
+            dataset = f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}"
+            for key in found["shipped"]:
+                what, unit = METRICS[key]
+                difference = [a - b for a, b in zip(found["shipped"][key], found["grey"][key], strict=True)]
+                config = {
+                    "grey": round(mean(found["grey"][key]), 4), "over_grey": round(mean(difference), 4),
+                    "over_grey_interval": interval(difference), "recipe": self.shipped["recipe"],
                 }  # fmt: skip
-                log.append({key: round(v, 6) if isinstance(v, float) else v for key, v in entry.items()})
-                write(here / f"log-{part}.json", {"log": [one for one in log if one["part"] == part]})
-                progress(f"{part}: error {entry['error']:.5f}, share {entry['share']:.2f}", step.step, size[part])
-                watch.keep()
-    zoo.save(
-        "colours", "chromagan", arguments(size["width"]), average, D, recipe(laws, profile, seed, device, log), here
-    )
-    return path
+                if key in found["real"]:
+                    config["real"] = round(mean(found["real"][key]), 4)
+                made[f"colours-shipped-{name}-{key}"] = self.record(
+                    [self.shipped], claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
+                    dataset=dataset, method="ChromaGAN on EfficientNet-Lite0, shipped", metric=what, unit=unit,
+                    values=[round(mean(found["shipped"][key]), 4)], config=config, seeds=self.job.seeds[:1],
+                )  # fmt: skip
+        return made
+
+    def of_methods(self, parts: dict[int, dict[str, runner.Part]]) -> dict[str, Record]:
+        """Every metric of every method, and what it is above grey and above L2."""
+        made: dict[str, Record] = {}
+        name = self.size.ablation.data
+        real = self.shipped["found"].get(name, {}).get("real", {})
+        for method in (*TRIVIAL, *LEARNED):
+            group, grey, l2 = ([one[other] for one in parts.values()] for other in (method, "grey", "l2"))
+            for key, what_unit in METRICS.items():
+                if key not in group[0]["found"]:
+                    continue
+                over, minus = differences(group, grey, key), differences(group, l2, key)
+                config = {
+                    **self.constants, "objective": asdict(OBJECTIVES[method]) if method in OBJECTIVES else None,
+                    "over_grey": round(mean(over), 4), "over_grey_interval": interval(over),
+                    "minus_l2": round(mean(minus), 4), "minus_l2_interval": interval(minus),
+                    "share_of_bound": [p["found"]["share"] for p in group],
+                }  # fmt: skip
+                if method == "full":
+                    for other in ("no-class", "no-wgan"):
+                        without = differences(group, [one[other] for one in parts.values()], key)
+                        config[f"minus_{other}"] = round(mean(without), 4)
+                        config[f"minus_{other}_interval"] = interval(without)
+                n = len(over)
+                if key in real:
+                    config["real"] = round(mean(real[key][:n]), 4)
+                made[f"colours-{name}-{method}-{key}"] = self.record(
+                    group, claim=f"what the colours of one method are worth: {METHODS[method]}",
+                    dataset=f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}", method=METHODS[method],
+                    metric=what_unit[0], unit=what_unit[1], config=config,
+                    values=[round(mean(p["found"][key]), 4) for p in group],
+                )  # fmt: skip
+        return made
+
+    def record(self, parts: list[runner.Part], **fields: Any) -> Record:
+        """What these parts found, with what all records of the experiment have in common."""
+        return self.job.record(parts, chapter="06_chromagan", deviations=DEVIATIONS, **fields)
 
 
 def share(step: colorize.ColourStep) -> float:
@@ -200,75 +368,6 @@ def build(width: int, seed: int, classes: bool, outputs: int = 2) -> tuple[netwo
     G, D = networks.chromagan(**arguments(width, classes, outputs), seed=seeding.child(seed, "networks"))
     G = networks.load_trunk(G, zoo.efficientnet())
     return G.to(memory_format=torch.channels_last), D.to(memory_format=torch.channels_last)
-
-
-def recipe(
-    laws: dict[str, list[Path]], profile: str, seed: int, device: torch.device, log: list[Any]
-) -> dict[str, Any]:
-    """What the manifest says of the weights."""
-    size = SIZES[profile]
-    late = [one["share"] for one in log if one["part"] == "critic"][-10:]
-    return {
-        "data": f"{', '.join(CALLED[name] for name in laws)}, train, at {SIDE} x {SIDE}; those with colours",
-        "steps": size["before"] + size["critic"],
-        "seed": seed,
-        "objective": f"mean squared error of ab, KL to the teacher ({OURS.classes:g}) for {size['before']} steps, then "
-        f"WGAN-GP on ab given L as well ({OURS.adversarial:g}, penalty {OURS.penalty:g} on the slope of the rms)",
-        "optimiser": f"Adam, lr {size['lr']:g}, then half of it, critic {size['critic_lr']:g}, falling linearly to 0, "
-        f"betas (0.5, 0.99), batch {size['batch']}, "
-        f"{'bfloat16' if devices.bfloat16(device, size['amp']) else 'float32'}; moving average of G",
-        "trunk": "EfficientNet-Lite0 with ImageNet's weights (Apache-2.0), frozen, which is the teacher too",
-        "critic_share": round(sum(late) / max(1, len(late)), 3),
-        "profile": profile,
-        "device": devices.describe(device),
-    }
-
-
-def one(parts: list[Path], network: networks.EfficientNetLite0, method: str, profile: str, seed: int) -> dict[str, Any]:
-    """Scores of one method and seed on the test pictures of the ablation's data set."""
-    size = constants(profile)
-    answer: Callable[[Tensor], Tensor]
-    shares: list[float] = []
-    if method == "grey":
-        answer = lambda L: torch.zeros(len(L), 2, 1, 1)  # noqa: E731
-    elif method == "mean":
-        law = Features(parts, seeding.rng(0))
-        ab = colorize.features.mean_ab(law)
-        answer = lambda L: ab.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)  # noqa: E731
-    else:
-        answer, shares = fit(parts, method, size, seed)
-    scores = compared_with(size["data"], size["test"], network, answer)
-    late = shares[-max(1, len(shares) // 4) :]
-    return {**scores, "share": round(mean(late), 4) if late else None}
-
-
-def fit(
-    parts: list[Path], method: str, size: dict[str, Any], seed: int
-) -> tuple[Callable[[Tensor], Tensor], list[float]]:
-    """A trained method: L (n, 1, h, w) in CIE units → ab; and the shares of its bound that its critic reached."""
-    law = Features(parts, seeding.rng(seeding.child(seed, "pictures")))
-    bins = Bins.of(law) if method == "zhang" else None
-    objective = OBJECTIVES.get(method)
-    G, D = build(size["width"], seed, bool(objective and objective.classes), 2 if bins is None else len(bins.centres))
-    common = {key: size[key] for key in ("steps", "batch", "lr", "amp")}
-    steps: Iterable[Any]
-    if method == "pix2pix":
-        steps = pix2pix_steps(G, D, law, **common)
-    elif bins is not None:
-        steps = zhang_steps(G, bins, law, **common)
-    else:
-        steps = colorize.colour_steps(
-            G, D, law, OBJECTIVES[method], rng=seeding.rng(seeding.child(seed, "penalty")), decay_lr=True,
-            critic_lr=size["critic_lr"], betas=(0.5, 0.99), critic_first=True, **common,
-        )  # fmt: skip
-    shares = []
-    for step in steps:
-        if isinstance(step, colorize.ColourStep) and OBJECTIVES[method].adversarial:
-            shares.append(share(step))
-    G.eval()
-    if bins is None:
-        return (lambda L: colorize.guided(colorize.shrink(L, SIDE), colorize.chroma(G, L))), shares
-    return (lambda L: enlarged(bins, G, L)), shares
 
 
 @torch.no_grad()
@@ -315,16 +414,8 @@ def test_of(name: str, most: int) -> tuple[Tensor, Tensor]:
     return part.images[some].float() / 255, labels
 
 
-def measured(
-    path: Path, network: networks.EfficientNetLite0, most: int, device: torch.device, folder: Path
-) -> dict[str, Any]:
-    """The shipped network, real pictures and grey on each kind of pictures that is here; with the weights' recipe."""
-    entry = disk.read_json(path.with_name("manifest.json"), "train the network again")["colours"]
-    settings = {"test": most, "weights": entry["sha256"], "recipe": entry["recipe"]}
-    return kept(folder / "shipped.json", settings, device, partial(_measured, path, network, most))
-
-
-def _measured(path: Path, network: networks.EfficientNetLite0, most: int) -> dict[str, Any]:
+def of_weights(path: Path, network: networks.EfficientNetLite0, most: int) -> dict[str, Any]:
+    """Scores of a colouring network, real pictures and grey, by the kind of pictures."""
     G, _ = zoo.load(path, kind="colours")
     assert isinstance(G, networks.ChromaGenerator)
     found: dict[str, Any] = {}
@@ -364,81 +455,6 @@ def differences(group: list[dict[str, Any]], others: list[dict[str, Any]], key: 
         for p, q in zip(group, others, strict=True)
     ]
     return [mean(list(column)) for column in zip(*rows, strict=True)]
-
-
-def records(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
-    """Of the shipped network on four kinds of pictures, and of every method of the ablation."""
-    return of_shipped(parts["shipped"], seeds, profile) | of_methods(parts, seeds, profile)
-
-
-def of_shipped(shipped: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
-    """Its gains over grey, with intervals over pictures."""
-    made: dict[str, Record] = {}
-    for name, found in shipped["found"].items():
-        n = len(found["grey"]["psnr"])
-        dataset = f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}"
-        for key in found["shipped"]:
-            what, unit = METRICS[key]
-            difference = [a - b for a, b in zip(found["shipped"][key], found["grey"][key], strict=True)]
-            config = {
-                "grey": round(mean(found["grey"][key]), 4), "over_grey": round(mean(difference), 4),
-                "over_grey_interval": interval(difference), "recipe": shipped["recipe"],
-            }  # fmt: skip
-            if key in found["real"]:
-                config["real"] = round(mean(found["real"][key]), 4)
-            made[f"colours-shipped-{name}-{key}"] = record(
-                [shipped], profile, claim=f"what the colours of the shipped network are worth on {CALLED[name]}",
-                dataset=dataset, method="ChromaGAN on EfficientNet-Lite0, shipped", metric=what, unit=unit,
-                values=[round(mean(found["shipped"][key]), 4)], config=config, seeds=seeds[:1],
-            )  # fmt: skip
-    return made
-
-
-def of_methods(parts: dict[str, Any], seeds: list[int], profile: str) -> dict[str, Record]:
-    """Every metric of every method, and what it is above grey and above L2."""
-    made: dict[str, Record] = {}
-    shipped = parts["shipped"]
-    size = constants(profile)
-    name = size["data"]
-    real = shipped["found"].get(name, {}).get("real", {})
-    for method in (*TRIVIAL, *LEARNED):
-        group, grey, l2 = ([parts[f"{seed}-{other}"] for seed in seeds] for other in (method, "grey", "l2"))
-        for key, what_unit in METRICS.items():
-            if key not in group[0]["found"]:
-                continue
-            over, minus = differences(group, grey, key), differences(group, l2, key)
-            config = {
-                **size, "objective": dataclasses.asdict(OBJECTIVES[method]) if method in OBJECTIVES else None,
-                "over_grey": round(mean(over), 4), "over_grey_interval": interval(over),
-                "minus_l2": round(mean(minus), 4), "minus_l2_interval": interval(minus),
-                "share_of_bound": [p["found"]["share"] for p in group],
-            }  # fmt: skip
-            if method == "full":
-                for other in ("no-class", "no-wgan"):
-                    without = differences(group, [parts[f"{seed}-{other}"] for seed in seeds], key)
-                    config[f"minus_{other}"] = round(mean(without), 4)
-                    config[f"minus_{other}_interval"] = interval(without)
-            n = len(over)
-            if key in real:
-                config["real"] = round(mean(real[key][:n]), 4)
-            made[f"colours-{name}-{method}-{key}"] = record(
-                group, profile, claim=f"what the colours of one method are worth: {METHODS[method]}",
-                dataset=f"{CALLED[name]}, {n} test pictures at {SIDE} x {SIDE}", method=METHODS[method],
-                metric=what_unit[0], unit=what_unit[1], config=config, seeds=seeds,
-                values=[round(mean(p["found"][key]), 4) for p in group],
-            )  # fmt: skip
-    return made
-
-
-def record(part: list[dict[str, Any]], profile: str, **more: Any) -> Record:
-    """What these parts found, with what all records of the experiment have in common."""
-    common: dict[str, Any] = {
-        "chapter": "06_chromagan", "source": "this project", "reported": None, "better": "higher",
-        "profile": profile, "device": ", ".join(sorted({p["device"] for p in part})),
-        "commit": " ".join(sorted({p["commit"] for p in part})), "weights": part[0].get("weights"),
-        "seconds": round(sum({id(p): p["seconds"] for p in part}.values()), 1), "deviations": DEVIATIONS,
-    }  # fmt: skip
-    return Record(**{**common, **more})
 
 
 DEVIATIONS = [

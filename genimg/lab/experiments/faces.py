@@ -11,8 +11,8 @@ That leaves room on a GPU of 8 GB; pictures that would take more than a third of
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,115 +26,192 @@ from genimg._base.records import Record
 from genimg.gan import networks, objectives
 from genimg.gan.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.gan.training import critic_steps, encoder_steps, gan_steps
-from genimg.lab.experiments import Progress
-from genimg.lab.experiments.parts import Stopwatch
+from genimg.lab.experiments import runner
 from genimg.numerics import metrics, transport
 
-# start: updates of the decoder that G starts as, and its rate. goes_on: networks of the zoo with which the game goes on
-# instead; the start then trains the encoder alone, for they are kept without theirs. keep: the rate of G in the encoder
-# steps beside the game; 0 plays the game alone. share and drift: of `objectives.WassersteinGP`.
-SIZES: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": "lfw", "side": 32, "architecture": "dcgan", "latent": 16, "width": 8, "up": "resize",
-        "critic_width": 8, "goes_on": None, "start": 3, "start_lr": 1e-3, "keep": 1e-4, "warm": 2, "steps": 4,
-        "batch": 8, "critic_per_step": 1, "lr": 1e-3, "critic_lr": 1e-3, "share": 0.5, "drift": 1e-3, "amp": False,
-        "decay": 0.9, "every": 2, "samples": 16, "scales": 3,
-    },
-    "cpu": {
-        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 64, "up": "resize",
-        "critic_width": 48, "goes_on": "faces", "start": 400, "start_lr": 1e-3, "keep": 4e-5, "warm": 0,
-        "steps": 1500, "batch": 32,
-        "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25, "drift": 1e-3, "amp": True, "decay": 0.999,
-        "every": 250, "samples": 1000, "scales": 4,
-    },
-    "full": {
-        "data": "celeba", "side": 64, "architecture": "dcgan", "latent": 256, "width": 128, "up": "resize",
-        "critic_width": 96, "goes_on": None, "start": 20_000, "start_lr": 1e-3, "keep": 6e-5, "warm": 150,
-        "steps": 200_000, "batch": 64, "critic_per_step": 1, "lr": 2e-4, "critic_lr": 4e-4, "share": 0.25,
-        "drift": 1e-3, "amp": True, "decay": 0.9999, "every": 250, "samples": 10_000, "scales": 4,
-    },
+
+@dataclass(frozen=True)
+class Size:
+    """The constants of a profile.
+
+    Attributes:
+        data, side: faces, and their side in pixels.
+        architecture, latent, width, up: of G.
+        critic_width: of D, and of the encoder.
+        goes_on: networks of the zoo with which the game goes on; the start then trains the encoder alone, for they are
+            kept without theirs.
+        start, start_lr: updates of the decoder that G starts as, and its rate.
+        keep: the rate of G in the encoder steps beside the game; 0 plays the game alone.
+        warm: updates of D before the game.
+        steps, batch, critic_per_step, lr, critic_lr: of the game.
+        share, drift: of `objectives.WassersteinGP`.
+        amp: bfloat16 where the processor has it.
+        decay: of the moving average of G.
+        every: steps between checkpoints.
+        samples: generated faces that are compared with as many test faces.
+        scales: of the sliced W1.
+    """
+
+    data: str
+    side: int
+    architecture: str
+    latent: int
+    width: int
+    up: str
+    critic_width: int
+    goes_on: str | None
+    start: int
+    start_lr: float
+    keep: float
+    warm: int
+    steps: int
+    batch: int
+    critic_per_step: int
+    lr: float
+    critic_lr: float
+    share: float
+    drift: float
+    amp: bool
+    decay: float
+    every: int
+    samples: int
+    scales: int
+
+
+SIZES = {
+    "quick": Size(
+        data="lfw", side=32, architecture="dcgan", latent=16, width=8, up="resize",
+        critic_width=8, goes_on=None, start=3, start_lr=1e-3, keep=1e-4, warm=2, steps=4,
+        batch=8, critic_per_step=1, lr=1e-3, critic_lr=1e-3, share=0.5, drift=1e-3, amp=False,
+        decay=0.9, every=2, samples=16, scales=3,
+    ),
+    "cpu": Size(
+        data="celeba", side=64, architecture="dcgan", latent=256, width=64, up="resize",
+        critic_width=48, goes_on="faces", start=400, start_lr=1e-3, keep=4e-5, warm=0,
+        steps=1500, batch=32,
+        critic_per_step=1, lr=2e-4, critic_lr=4e-4, share=0.25, drift=1e-3, amp=True, decay=0.999,
+        every=250, samples=1000, scales=4,
+    ),
+    "full": Size(
+        data="celeba", side=64, architecture="dcgan", latent=256, width=128, up="resize",
+        critic_width=96, goes_on=None, start=20_000, start_lr=1e-3, keep=6e-5, warm=150,
+        steps=200_000, batch=64, critic_per_step=1, lr=2e-4, critic_lr=4e-4, share=0.25,
+        drift=1e-3, amp=True, decay=0.9999, every=250, samples=10_000, scales=4,
+    ),
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
 NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
 PATCH, PER_IMAGE, DIRECTIONS = 7, 8, 256
-FEATURE_SIDE = 16
+FEATURE_SIDE, SEEN_SIDE = 16, 224
+_IN_PIXELS = "The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only."
+_IN_FEATURES = "EfficientNet-Lite0 with ImageNet's weights in place of Inception: not comparable with other KIDs."
+# What is measured, which way is better, and what is to be known of it.
+METRICS = {
+    "sliced-w1": (
+        f"sliced W1 of {PATCH}x{PATCH} patches, mean over {{scales}} bands of a Laplacian pyramid", "lower",
+        "A measure of this project's own: not comparable with sliced distances elsewhere.",
+    ),
+    "precision": (f"precision, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}", "higher", _IN_PIXELS),
+    "recall": (f"recall, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}", "higher", _IN_PIXELS),
+    "kid": ("KID-EffLite0: kernel distance in the 1280 features of EfficientNet-Lite0", "lower", _IN_FEATURES),
+    "precision-efflite0": ("precision, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
+    "recall-efflite0": ("recall, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
+}  # fmt: skip
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """Sliced W1 at several scales, precision and recall: of the average of G, of its last state, of real faces."""
-    size, seconds = SIZES[profile], 0.0
-    train, test = (data.load(size["data"], split, size=size["side"]) for split in ("train", "test"))
-    found = []
-    for k, seed in enumerate(seeds):
-        folder = out / "faces" / f"{profile}-{seed}"
-        if not resume:
-            shutil.rmtree(folder, ignore_errors=True)
-        watch = Stopwatch(folder / "seconds.json")
-        arguments = {
-            "latent": size["latent"], "size": size["side"], "channels": train.images.shape[1], "width": size["width"],
-            "up": size["up"], "critic_width": size["critic_width"],
+
+    def load(self) -> None:
+        self.train, self.test = (data.load(self.size.data, split, size=self.size.side) for split in ("train", "test"))
+
+    def count(self) -> int:
+        return len(self.job.seeds) * (self.size.start + self.size.steps)
+
+    def parts(self, seed: int) -> runner.Part:
+        """The trained networks, for the zoo, and what was measured of them."""
+        size, device, folder = self.size, self.job.device, self.job.of(seed)
+        arguments: dict[str, Any] = {
+            "latent": size.latent, "size": size.side, "channels": self.train.images.shape[1], "width": size.width,
+            "up": size.up, "critic_width": size.critic_width,
         }  # fmt: skip
-        G, D = zoo.ARCHITECTURES[size["architecture"]](**arguments, seed=seeding.child(seed, "networks"))
+        G, D = zoo.ARCHITECTURES[size.architecture](**arguments, seed=seeding.child(seed, "networks"))
         E = networks.encoder(
-            size["latent"], size["side"], arguments["channels"], size["critic_width"], seeding.child(seed, "encoder")
+            size.latent, size.side, arguments["channels"], size.critic_width, seeding.child(seed, "encoder")
         )
         # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
         G, D, E = (network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
-        if size["goes_on"]:
-            for network, known in zip((G, D), zoo.load(size["goes_on"], device), strict=True):
+        if size.goes_on:
+            for network, known in zip((G, D), zoo.load(size.goes_on, device), strict=True):
                 network.load_state_dict(known.state_dict())
         average = copy.deepcopy(G)
-        for done in played(G, D, E, average, train, seed, device, folder, size):
-            if done % 20 == 0:
-                total = len(seeds) * (size["start"] + size["steps"])
-                progress(f"faces seed {seed}", k * (size["start"] + size["steps"]) + done, total)
-            if done % size["every"] == 0 or done == size["start"] + size["steps"]:
-                watch.keep()
-        found.append(measure({"average": average.eval(), "last": G.eval()}, train, test, seed, size))
-        seconds += watch.seconds
-        digest = zoo.save(
-            "faces", size["architecture"], arguments, average, D, recipe(size, train, seed, profile, device, found[-1]),
-            folder=folder,
-        )  # fmt: skip
-    common: dict[str, Any] = {
-        "chapter": "07_inpainting",
-        "source": "this project; the talk shows faces of its generator without a number",
-        "seeds": seeds,
-        "profile": profile,
-        "device": devices.describe(device),
-        "seconds": round(seconds, 1),
-        "reported": None,
-        "dataset": f"{NAMES[size['data']]} {size['side']}x{size['side']}, {len(train)} training faces; as many samples "
-        f"as test faces, {min(size['samples'], len(test))} of each",
-    }
-    return {
-        f"faces-{metric}{'' if network == 'average' else f'-{network}'}": record(
-            network, metric, found, size, common, digest if len(seeds) == 1 and network == "average" else None
+        steps = played(G, D, E, average, self.train, seed, folder, size)
+        watch = self.job.train(seed, steps, size.start + size.steps, size.every)
+        found = measure({"average": average.eval(), "last": G.eval()}, self.train, self.test, seed, size)
+        about = recipe(size, self.train, seed, self.job.profile, device, found)
+        digest = zoo.save("faces", size.architecture, arguments, average, D, about, folder=folder)
+        return runner.made(found, device, watch.seconds, weights=digest)
+
+    def records(self, found: dict[int, runner.Part]) -> dict[str, Record]:
+        return {
+            f"faces-{metric}{'' if network == 'average' else f'-{network}'}": self.record(
+                network, metric, list(found.values())
+            )
+            for network in NETWORKS
+            for metric in METRICS
+            if all(metric in part["found"][network] for part in found.values())
+        }
+
+    def record(self, network: str, metric: str, parts: list[runner.Part]) -> Record:
+        """One metric of one law of faces, one value per seed."""
+        size, found = self.size, [part["found"][network] for part in parts]
+        claims = {
+            "average": "WGAN-GP learns the law of faces",
+            "last": "what the moving average of the weights changes",
+            "real": "two samples of the true law: what no generator can be expected to beat",
+        }
+        trained = f"WGAN-GP, {size.architecture} of width {size.width}, {size.steps} steps"
+        deviations, details = (
+            ["No FID or Inception score: their weights cannot be had offline.", METRICS[metric][2]],
+            {},
         )
-        for network in NETWORKS
-        for metric in ("sliced-w1", "precision", "recall")
-    }
+        if metric == "sliced-w1":
+            details = {"per_scale": {s: [f["per_scale"][s] for f in found] for s in found[0]["per_scale"]}}
+        return self.job.record(
+            parts,
+            claim=claims[network],
+            chapter="07_inpainting",
+            source="this project; the talk shows faces of its generator without a number",
+            dataset=f"{NAMES[size.data]} {size.side}x{size.side}, {len(self.train)} training faces; as many samples as "
+            f"test faces, {min(size.samples, len(self.test))} of each",
+            method=NETWORKS[network] + ("" if network == "real" else f"; {trained}"),
+            metric=METRICS[metric][0].format(scales=size.scales),
+            better=METRICS[metric][1],
+            values=[f[metric] for f in found],
+            config={**asdict(size), "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.99], **details},
+            deviations=deviations,
+            **({} if network == "average" else {"weights": None}),
+        )
 
 
 def played(
-    G: nn.Module, D: nn.Module, E: nn.Module, average: nn.Module, train: data.Images, seed: int, device: torch.device,
-    folder: Path, size: dict[str, Any],
+    G: nn.Module, D: nn.Module, E: nn.Module, average: nn.Module, train: data.Images, seed: int,
+    folder: Path, size: Size,
 ) -> Iterator[int]:  # fmt: skip
     """Trains the four networks in place; yields the number of steps done, those of the start included."""
+    device = next(G.parameters()).device
     rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("latent", "objective", "start", "keep")}
 
     def law(name: str) -> Mirrored:
         seeds = seeding.child(seed, name)
         return Mirrored(pictures(train.images, seeds, device, memory_format=torch.channels_last))
 
-    shared: dict[str, Any] = {"batch": size["batch"], "amp": size["amp"], "checkpoint_every": size["every"]}
-    latent = Gaussian(size["latent"], rng["latent"])
-    objective = objectives.WassersteinGP(10.0, size["share"], size["drift"])
-    G.requires_grad_(not size["goes_on"])
+    shared: dict[str, Any] = {"batch": size.batch, "amp": size.amp, "checkpoint_every": size.every}
+    latent = Gaussian(size.latent, rng["latent"])
+    objective = objectives.WassersteinGP(10.0, size.share, size.drift)
+    G.requires_grad_(not size.goes_on)
     for start in encoder_steps(
-        E, G, law("start"), steps=size["start"], rng=rng["start"], lr=size["start_lr"], decay_lr=True,
+        E, G, law("start"), steps=size.start, rng=rng["start"], lr=size.start_lr, decay_lr=True,
         checkpoint=folder / "start.safetensors", **shared,
     ):  # fmt: skip
         yield start.step
@@ -143,48 +220,48 @@ def played(
         average.load_state_dict(G.state_dict())
         # A critic that knows nothing yet would first lead the decoder astray.
         warm = critic_steps(
-            D, law("warm"), Pushforward(G, latent), objective, steps=size["warm"], rng=rng["objective"],
-            batch=size["batch"], lr=size["critic_lr"],
+            D, law("warm"), Pushforward(G, latent), objective, steps=size.warm, rng=rng["objective"],
+            batch=size.batch, lr=size.critic_lr,
         )  # fmt: skip
         for _ in warm:
             pass
     game = gan_steps(
-        G, D, law("real"), latent, objective, steps=size["steps"], rng=rng["objective"],
-        critic_per_step=size["critic_per_step"], lr=size["lr"], critic_lr=size["critic_lr"], betas=(0.0, 0.99),
-        average=average, average_decay=size["decay"], decay_lr=True, checkpoint=folder / "state.safetensors", **shared,
+        G, D, law("real"), latent, objective, steps=size.steps, rng=rng["objective"],
+        critic_per_step=size.critic_per_step, lr=size.lr, critic_lr=size.critic_lr, betas=(0.0, 0.99),
+        average=average, average_decay=size.decay, decay_lr=True, checkpoint=folder / "state.safetensors", **shared,
     )  # fmt: skip
-    if not size["keep"]:
-        yield from (size["start"] + step.step for step in game)
+    if not size.keep:
+        yield from (size.start + step.step for step in game)
         return
-    half = {**shared, "batch": size["batch"] // 2}
+    half = {**shared, "batch": size.batch // 2}
     kept = encoder_steps(
-        E, G, law("keep"), steps=size["steps"], rng=rng["keep"], lr=size["keep"], encoder_lr=size["lr"], decay_lr=True,
+        E, G, law("keep"), steps=size.steps, rng=rng["keep"], lr=size.keep, encoder_lr=size.lr, decay_lr=True,
         checkpoint=folder / "keep.safetensors", **half,
     )  # fmt: skip
-    yield from (size["start"] + step.step for step, _ in zip(game, kept, strict=True))
+    yield from (size.start + step.step for step, _ in zip(game, kept, strict=True))
 
 
 def recipe(
-    size: dict[str, Any], train: data.Images, seed: int, profile: str, device: torch.device, found: dict[str, Any]
+    size: Size, train: data.Images, seed: int, profile: str, device: torch.device, found: dict[str, Any]
 ) -> dict[str, Any]:
     """What the manifest says of the weights."""
     return {
-        "data": f"{size['data']} train, {len(train)} faces, flipped at random",
-        "search": {"start": "mean", "steps": 60, "lr": 0.03},  # chosen on validation faces, by `inpainting-search`
+        "data": f"{size.data} train, {len(train)} faces, flipped at random",
+        "search": {"start": "mean", "steps": 60, "lr": 0.03},  # chosen on validation faces, see `inpainting_search`
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
-        "steps": size["steps"],
+        "steps": size.steps,
         "seed": seed,
-        "objective": f"WGAN-GP, lambda 10 on {size['share']:g} of each batch, drift {size['drift']:g}",
-        "optimiser": f"Adam, lr {size['lr']} for G, {size['critic_lr']} for D, falling linearly to 0, betas (0, 0.99), "
-        f"batch {size['batch']}, {size['critic_per_step']} critic updates per step, "
-        f"{'bfloat16' if devices.bfloat16(device, size['amp']) else 'float32'}",
+        "objective": f"WGAN-GP, lambda 10 on {size.share:g} of each batch, drift {size.drift:g}",
+        "optimiser": f"Adam, lr {size.lr} for G, {size.critic_lr} for D, falling linearly to 0, betas (0, 0.99), "
+        f"batch {size.batch}, {size.critic_per_step} critic updates per step, "
+        f"{'bfloat16' if devices.bfloat16(device, size.amp) else 'float32'}",
         "start": (
-            f"goes on from {size['goes_on']}, sha256 {zoo.manifest()[size['goes_on']]['sha256'][:12]}"
-            if size["goes_on"]
-            else f"decoder of a variational autoencoder, {size['start']} steps"
+            f"goes on from {size.goes_on}, sha256 {zoo.manifest()[size.goes_on]['sha256'][:12]}"
+            if size.goes_on
+            else f"decoder of a variational autoencoder, {size.start} steps"
         )
-        + f"; an encoder is trained beside the game, with lr {size['keep']:g} for G",
-        "average": f"G is the moving average of its weights, decay {size['decay']}",
+        + f"; an encoder is trained beside the game, with lr {size.keep:g} for G",
+        "average": f"G is the moving average of its weights, decay {size.decay}",
         "sliced_w1_to_test": round(found["average"]["sliced-w1"], 4),
         "precision": round(found["average"]["precision"], 4),
         "recall": round(found["average"]["recall"], 4),
@@ -194,14 +271,16 @@ def recipe(
 
 
 def measure(
-    generators: dict[str, nn.Module], train: data.Images, test: data.Images, seed: int, size: dict[str, Any]
+    generators: dict[str, nn.Module], train: data.Images, test: data.Images, seed: int, size: Size
 ) -> dict[str, dict[str, Any]]:
     """The numbers of each generator and of real training faces; all on the CPU, so that every device is judged alike.
 
     Returns:
-        By the keys of `NETWORKS`: sliced-w1, the mean over the scales; per_scale; precision; recall.
+        By the keys of `NETWORKS` what `METRICS` has, and the sliced W1 per_scale; what needs EfficientNet-Lite0 only
+        where its weights are here.
     """
-    n = min(size["samples"], len(test))
+    judge = zoo.efficientnet() if zoo.has_efficientnet() else None
+    n = min(size.samples, len(test))
     some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "floor")))[:n]
     held_out = test.take(torch.randperm(len(test), generator=seeding.rng(seeding.child(seed, "test")))[:n]).floats()
     found = {}
@@ -210,17 +289,32 @@ def measure(
             fake = train.take(some).floats()
         else:
             # The same z for both states of G, so that only the weights differ.
-            law = Gaussian(size["latent"], seeding.rng(seeding.child(seed, "samples")))
+            law = Gaussian(size.latent, seeding.rng(seeding.child(seed, "samples")))
             G = Pushforward(generators[name].cpu(), law)
             fake = torch.cat([G.sample(len(part)) for part in held_out.split(100)])
-        per_scale = distances(held_out, fake, size["scales"], seed)
+        per_scale = distances(held_out, fake, size.scales, seed)
         real_pixels, fake_pixels = (avg_pool2d(x, x.shape[-1] // FEATURE_SIDE) for x in (held_out, fake))
         found[name] = {
             "sliced-w1": sum(per_scale.values()) / len(per_scale),
             "per_scale": per_scale,
             **metrics.precision_recall(real_pixels, fake_pixels)._asdict(),
         }
+        if judge is not None:
+            of_real, of_fake = seen(judge, held_out), seen(judge, fake)
+            precision, recall = metrics.precision_recall(of_real, of_fake)
+            found[name] |= {"kid": metrics.kid(of_real, of_fake)}
+            found[name] |= {"precision-efflite0": precision, "recall-efflite0": recall}
     return found
+
+
+@torch.no_grad()
+def seen(judge: networks.EfficientNetLite0, x: Tensor) -> Tensor:
+    """(n, 1280) features of images (n, 3, h, w) in [-1, 1], looked at with the side that the judge was trained on."""
+    parts = []
+    for part in x.split(50):
+        large = interpolate((part + 1) / 2, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=False)
+        parts.append(judge.head(judge.trunk(large.contiguous(memory_format=torch.channels_last))[-1]))
+    return torch.cat(parts)
 
 
 def distances(real: Tensor, fake: Tensor, scales: int, seed: int) -> dict[str, float]:
@@ -257,43 +351,3 @@ def patches(x: Tensor, corners: Tensor) -> Tensor:
     tops, lefts = corners
     windows = x.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (n, c, tops, lefts, 7, 7)
     return windows[torch.arange(len(x))[:, None], :, tops, lefts].flatten(0, 1).flatten(1)
-
-
-def record(
-    network: str,
-    metric: str,
-    found: list[dict[str, Any]],
-    size: dict[str, Any],
-    common: dict[str, Any],
-    weights: str | None,
-) -> Record:
-    """One metric of one law of faces, one value per seed."""
-    claims = {
-        "average": "WGAN-GP learns the law of faces",
-        "last": "what the moving average of the weights changes",
-        "real": "two samples of the true law: what no generator can be expected to beat",
-    }
-    trained = f"WGAN-GP, {size['architecture']} of width {size['width']}, {size['steps']} steps"
-    deviations = ["No FID, KID or Inception score: their weights cannot be had offline."]
-    if metric == "sliced-w1":
-        names = f"sliced W1 of {PATCH}x{PATCH} patches, mean over {size['scales']} bands of a Laplacian pyramid"
-        deviations.append("A measure of this project's own: not comparable with sliced distances elsewhere.")
-        details = {
-            "per_scale": {s: [f[network]["per_scale"][s] for f in found] for s in found[0][network]["per_scale"]}
-        }
-    else:
-        names = f"{metric}, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
-        deviations.append("The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only.")
-        details = {}
-    return Record(
-        claim=claims[network],
-        method=NETWORKS[network] + ("" if network == "real" else f"; {trained}"),
-        metric=names,
-        unit="1",
-        better="lower" if metric == "sliced-w1" else "higher",
-        values=[f[network][metric] for f in found],
-        config={**size, "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.99], **details},
-        weights=weights,
-        deviations=deviations,
-        **common,
-    )

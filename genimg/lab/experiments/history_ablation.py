@@ -6,28 +6,42 @@ the start and the bound of the experiment `history-ad`; D_TV is trained for fewe
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
 
-from genimg._base import devices, seeding
+from genimg._base import seeding
 from genimg._base.records import Record
 from genimg.gan import objectives
 from genimg.gan.distributions import Empirical, Gaussian
 from genimg.gan.history import History
-from genimg.lab.experiments import Progress, detectors
+from genimg.lab.experiments import detectors, runner
 from genimg.lab.experiments.history_ad import digits
 from genimg.problems import anomaly
 
-SIZES: dict[str, dict[str, Any]] = {
-    "quick": {"digits": [1], "gan_steps": 20, "width": 8, "detector_steps": 5, "batch": 32, "test": 300},
-    "cpu": {"digits": [0, 1, 8], "gan_steps": 200, "width": 16, "detector_steps": 100, "batch": 128, "test": 2000},
-    "full": {
-        "digits": list(range(10)), "gan_steps": 200, "width": 16, "detector_steps": 1000, "batch": 256, "test": 10_000,
-    },
+
+@dataclass(frozen=True, kw_only=True)
+class Size(detectors.Size):
+    """The constants of a profile.
+
+    Attributes:
+        digits: left out in turn.
+        batch: of D_TV.
+        test: digits of the test part.
+    """
+
+    digits: tuple[int, ...]
+    batch: int
+    test: int
+
+
+SIZES = {
+    "quick": Size(digits=(1,), gan_steps=20, width=8, detector_steps=5, batch=32, test=300),
+    "cpu": Size(digits=(0, 1, 8), gan_steps=200, width=16, detector_steps=100, batch=128, test=2000),
+    "full": Size(
+        digits=tuple(range(10)), gan_steps=200, width=16, detector_steps=1000, batch=256, test=10_000,
+    ),
 }  # fmt: skip
 
 
@@ -64,48 +78,52 @@ SETTINGS = GRID | {
 }
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """A record per setting: AUROC, mean over the digits, one value per seed."""
-    size, begun = SIZES[profile], time.perf_counter()
-    x, labels = digits(subset=profile == "quick")
-    found: dict[str, list[list[float]]] = {name: [[] for _ in seeds] for name in SETTINGS}
-    jobs = [(seed, digit) for seed in seeds for digit in size["digits"]]
-    for done, (seed, digit) in enumerate(jobs):
-        progress(f"seed {seed}, digit {digit}", done, len(jobs))
-        split = anomaly.fence_split(labels, digit)
+
+    def load(self) -> None:
+        self.x, self.labels = digits(subset=self.job.profile == "quick")
+
+    def count(self) -> int:
+        return len(self.job.seeds) * len(self.size.digits)
+
+    def parts(self, seed: int) -> list[runner.Part]:
+        """One part per digit: the AUROC of every setting."""
+        settings = {"size": asdict(self.size), "rows": {name: vars(setting) for name, setting in SETTINGS.items()}}
+        found = []
+        for digit in self.size.digits:
+            path, make = self.job.of(seed) / f"{digit}.json", partial(self.measure, seed, digit)
+            found.append(self.job.part(f"seed {seed}, digit {digit}", path, settings, make))
+        return found
+
+    def measure(self, seed: int, digit: int) -> dict[str, float]:
+        """AUROC of every setting on test digits that are drawn per seed."""
+        split, device = anomaly.fence_split(self.labels, digit), self.job.device
         rng = seeding.rng(seeding.child(seed, f"test {digit}"))
-        some = torch.randperm(len(split.test.rows), generator=rng)[: size["test"]]
-        test = x[split.test.rows[some]].to(device)
-        every = aurocs(x[split.train.rows].to(device), test, split.test.anomalous[some], seed, digit, size)
-        for name, value in every.items():
-            found[name][seeds.index(seed)].append(value)
-    progress("history-ablation", len(jobs), len(jobs))
-    seconds = round(time.perf_counter() - begun, 1)
-    return {
-        f"history-ablation-{name}": Record(
-            claim="how much each choice of HistoryAD matters",
-            chapter="05_history_ad",
-            source="this project; the talk names the choices and states none",
-            dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size['digits']))}; "
-            f"{size['test']} test digits each",
-            method=f"HistoryAD, plain: {describe(setting)}",
-            metric="AUROC, mean over digits",
-            unit="1",
-            better="higher",
-            reported=None,
-            values=[sum(one) / len(one) for one in found[name]],
-            seeds=seeds,
-            config={**size, **vars(setting), "per_digit": [[round(v, 4) for v in one] for one in found[name]]},
-            profile=profile,
-            device=devices.describe(device),
-            seconds=seconds,
-            weights=None,
-            deviations=["The constants of the paper are not public; all of these are this project's."],
-        )
-        for name, setting in SETTINGS.items()
-    }
+        some = torch.randperm(len(split.test.rows), generator=rng)[: self.size.test]
+        normal, test = (self.x[rows].to(device) for rows in (split.train.rows, split.test.rows[some]))
+        return aurocs(normal, test, split.test.anomalous[some], seed, digit, self.size)
+
+    def records(self, found: dict[int, list[runner.Part]]) -> dict[str, Record]:
+        size, made = self.size, {}
+        for name, setting in SETTINGS.items():
+            values = [[part["found"][name] for part in one] for one in found.values()]
+            made[f"history-ablation-{name}"] = self.job.record(
+                [part for one in found.values() for part in one],
+                claim="how much each choice of HistoryAD matters",
+                chapter="05_history_ad",
+                source="this project; the talk names the choices and states none",
+                dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size.digits))}; "
+                f"{size.test} test digits each",
+                method=f"HistoryAD, plain: {describe(setting)}",
+                metric="AUROC, mean over digits",
+                values=[sum(one) / len(one) for one in values],
+                config={
+                    **asdict(size), **vars(setting), "per_digit": [[round(v, 4) for v in one] for one in values],
+                },
+                deviations=[detectors.OWN],
+            )  # fmt: skip
+        return made
 
 
 def describe(setting: Setting) -> str:
@@ -123,10 +141,10 @@ def describe(setting: Setting) -> str:
 
 
 def aurocs(
-    normal: torch.Tensor, test: torch.Tensor, anomalous: torch.Tensor, seed: int, digit: int, size: dict[str, Any]
+    normal: torch.Tensor, test: torch.Tensor, anomalous: torch.Tensor, seed: int, digit: int, size: Size
 ) -> dict[str, float]:
     """AUROC of every setting for one digit and one history; D_TV draws the same random numbers in each."""
-    device, steps = normal.device, size["gan_steps"]
+    device, steps = normal.device, size.gan_steps
     history, G, D, _, _ = detectors.play(normal, seed, str(digit), size)
     values = {}
     for name, setting in SETTINGS.items():
@@ -137,7 +155,7 @@ def aurocs(
             anomaly.initial_critic(D, some, setting.init, seed=seed, **kept),
             Empirical(normal, draws["x"]), some.past(G, Gaussian(64, draws["z"]), draws["instants"], **kept),
             objectives.TanhTotalVariation() if setting.tanh else objectives.TotalVariation(10.0, setting.smooth),
-            steps=max(1, round(setting.length * size["detector_steps"])), rng=draws["u"], batch=size["batch"], lr=1e-3,
+            steps=max(1, round(setting.length * size.detector_steps)), rng=draws["u"], batch=size.batch, lr=1e-3,
         )  # fmt: skip
         values[name] = anomaly.evaluate(anomaly.anomaly_score(D_tv, test), anomalous).auroc
     return values

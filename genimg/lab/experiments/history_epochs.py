@@ -11,11 +11,10 @@ What one variant of one digit and seed gave is kept below `out` as soon as it is
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,8 @@ from genimg.gan import networks, objectives
 from genimg.gan.distributions import Empirical, Gaussian
 from genimg.gan.history import History
 from genimg.gan.training import Step, critic_steps, train_gan
-from genimg.lab.experiments import Progress
+from genimg.lab.experiments import detectors, runner
 from genimg.lab.experiments.history_ad import digits
-from genimg.lab.experiments.parts import kept
 from genimg.problems import anomaly
 
 
@@ -114,36 +112,77 @@ METRICS = {
 CHOICES = {"blind": "stopped by δ, no anomaly seen", "fence": "step chosen on a validation part with anomalies"}
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """A record per variant, choice of the step and metric."""
-    size, folder = SIZES[profile], out / "history-epochs"
-    if not resume:
-        for seed in seeds:
-            for path in (folder / f"{profile}-{seed}").glob("*"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    x, labels = digits(subset=profile == "quick")
-    jobs = [(seed, digit, name) for seed in seeds for digit in size.digits for name in VARIANTS]
-    parts: dict[str, dict[int, list[dict[str, Any]]]] = {name: {seed: [] for seed in seeds} for name in VARIANTS}
-    for done, (seed, digit, name) in enumerate(jobs):
-        progress(f"seed {seed}, digit {digit}, {name}", done, len(jobs))
-        path = folder / f"{profile}-{seed}" / f"{digit}-{name}.json"
-        settings = {"size": dataclasses.asdict(size), "variant": _plain(VARIANTS[name])}
-        make = partial(measure, x, labels, seed, digit, VARIANTS[name], size, device, path.with_name(f"{digit}"))
-        parts[name][seed].append(kept(path, settings, device, make))
-    progress("history-epochs", len(jobs), len(jobs))
-    return {
-        f"history-epochs-{name}-{choice}-{metric.replace('_', '-')}": record(name, choice, metric, parts[name], profile)
-        for name in VARIANTS
-        for choice in CHOICES
-        for metric in METRICS
-    }
+
+    def load(self) -> None:
+        self.x, self.labels = digits(subset=self.job.profile == "quick")
+
+    def count(self) -> int:
+        return len(self.job.seeds) * len(self.size.digits) * len(VARIANTS)
+
+    def parts(self, seed: int) -> dict[str, list[runner.Part]]:
+        """By variant, one part per digit; the variants of a digit share its history."""
+        found: dict[str, list[runner.Part]] = {name: [] for name in VARIANTS}
+        for digit, (name, variant) in product(self.size.digits, VARIANTS.items()):
+            path = self.job.of(seed) / f"{digit}-{name}.json"
+            settings = {"size": asdict(self.size), "variant": _plain(variant)}
+            make = partial(
+                measure,
+                self.x,
+                self.labels,
+                seed,
+                digit,
+                variant,
+                self.size,
+                self.job.device,
+                path.with_name(f"{digit}"),
+            )
+            found[name].append(self.job.part(f"seed {seed}, digit {digit}, {name}", path, settings, make))
+        return found
+
+    def records(self, found: dict[int, dict[str, list[runner.Part]]]) -> dict[str, Record]:
+        return {
+            f"history-epochs-{name}-{choice}-{metric.replace('_', '-')}": self.record(
+                name, choice, metric, [parts[name] for parts in found.values()]
+            )
+            for name in VARIANTS
+            for choice in CHOICES
+            for metric in METRICS
+        }
+
+    def record(self, name: str, choice: str, metric: str, parts: list[list[runner.Part]]) -> Record:
+        """One number per seed, the mean over the digits."""
+        size, variant = self.size, VARIANTS[name]
+        values = [[float(part["found"][choice][metric]) for part in one] for one in parts]
+        return self.job.record(
+            [part for one in parts for part in one],
+            claim="HistoryAD over epochs detects the digit that was left out of training",
+            chapter="05_history_ad",
+            source="the talk, 'Comparison to others on MNIST experiment'",
+            dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size.digits))}",
+            method=f"{'HistoryAD' if variant.talk else 'beyond the talk'}, {name}; {CHOICES[choice]}",
+            metric=METRICS[metric],
+            values=[sum(one) / len(one) for one in values],
+            config={
+                **asdict(size),
+                "variant": _plain(variant),
+                "per_digit": [[round(v, 4) for v in one] for one in values],
+                "delta": [[max(d for _, d in part["found"]["delta"]) for part in one] for one in parts],
+                "steps": [[part["found"]["steps"] for part in one] for one in parts],
+            },
+            deviations=[
+                detectors.OWN,
+                "AUPRC by the trapezoid rule, as in the code of Fence-GAN.",
+                *(["The step was chosen on images that hold anomalies."] if choice == "fence" else []),
+                *([] if variant.talk else ["Not the talk's method."]),
+            ],
+        )
 
 
 def _plain(variant: Variant) -> dict[str, Any]:
     """As JSON can hold it."""
-    return {**dataclasses.asdict(variant), "objective": repr(variant.objective)}
+    return {**asdict(variant), "objective": repr(variant.objective)}
 
 
 def played(normal: Tensor, seed: int, digit: int, size: Size, folder: Path) -> tuple[History, nn.Module, nn.Module]:
@@ -301,41 +340,3 @@ def centre(critic: nn.Module, real: Tensor, past: Tensor) -> None:
 def _seen(images: Tensor, variant: Variant) -> Tensor:
     """As the detector sees them."""
     return ((images + 1) * 127.5).round() / 127.5 - 1 if variant.quantised else images
-
-
-def record(name: str, choice: str, metric: str, parts: dict[int, list[dict[str, Any]]], profile: str) -> Record:
-    """One number per seed, the mean over the digits."""
-    size, variant = SIZES[profile], VARIANTS[name]
-    every = [part for one in parts.values() for part in one]
-    values = [[float(part["found"][choice][metric]) for part in one] for one in parts.values()]
-    return Record(
-        claim="HistoryAD over epochs detects the digit that was left out of training",
-        chapter="05_history_ad",
-        source="the talk, 'Comparison to others on MNIST experiment'",
-        dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size.digits))}",
-        method=f"{'HistoryAD' if variant.talk else 'beyond the talk'}, {name}; {CHOICES[choice]}",
-        metric=METRICS[metric],
-        unit="1",
-        better="higher",
-        reported=None,
-        values=[sum(one) / len(one) for one in values],
-        seeds=list(parts),
-        config={
-            **dataclasses.asdict(size),
-            "variant": _plain(variant),
-            "per_digit": [[round(v, 4) for v in one] for one in values],
-            "delta": [[max(d for _, d in part["found"]["delta"]) for part in one] for one in parts.values()],
-            "steps": [[part["found"]["steps"] for part in one] for one in parts.values()],
-        },
-        profile=profile,
-        device=", ".join(sorted({part["device"] for part in every})),
-        seconds=round(sum(part["seconds"] for part in every), 1),
-        weights=None,
-        deviations=[
-            "The constants of the paper are not public; all of these are this project's.",
-            "AUPRC by the trapezoid rule, as in the code of Fence-GAN.",
-            *(["The step was chosen on images that hold anomalies."] if choice == "fence" else []),
-            *([] if variant.talk else ["Not the talk's method."]),
-        ],
-        commit=" ".join(sorted({part["commit"] for part in every})),
-    )

@@ -15,10 +15,9 @@ left below `out` for the same profile and seed, else those of the zoo.
 from __future__ import annotations
 
 import math
-import shutil
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,33 +27,59 @@ from torch import Tensor, nn
 
 from genimg import data, zoo
 from genimg._base import seeding
-from genimg._base.errors import Absent, UsageError
+from genimg._base.errors import UsageError
 from genimg._base.records import Record
 from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
-from genimg.lab.experiments import Progress, fills
-from genimg.lab.experiments.parts import kept
+from genimg.lab.experiments import fills, runner
 from genimg.numerics import metrics
 from genimg.problems import inpaint
 from genimg.problems.inpaint import masks
 
-# steps, restarts and reach_steps of the search; later_steps: further ones on the activations of the first layer.
-SIZES: dict[str, dict[str, Any]] = {
-    "quick": {
-        "data": ["lfw"], "images": 3, "steps": 2, "candidates": 4, "restarts": 2, "later_steps": 2, "reach_steps": 2,
-        "holes": [0.25, 0.5], "batch": 4, "amp": False,
-    },
-    "cpu": {
-        "data": ["celeba", "svhn", "mnist", "scenes"], "images": 64, "steps": 200, "candidates": 256, "restarts": 4,
-        "later_steps": 100, "reach_steps": 400, "holes": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75], "batch": 32,
-        "amp": True,
-    },
-    "full": {
-        "data": ["celeba", "svhn", "mnist", "scenes"], "images": 1000, "steps": 1500, "candidates": 2048,
-        "restarts": 16, "later_steps": 500, "reach_steps": 3000,
-        "holes": [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875], "batch": 512, "amp": True,
-    },
+
+@dataclass(frozen=True)
+class Size:
+    """The constants of a profile.
+
+    Attributes:
+        data: data sets.
+        images: held out, of each.
+        steps, candidates, restarts: of the search.
+        later_steps: further ones on the activations of the first layer.
+        reach_steps: of the search that sees the hole.
+        holes: sides of centre squares, as shares of the image's.
+        batch: searches at once.
+        amp: bfloat16 where the processor has it.
+    """
+
+    data: tuple[str, ...]
+    images: int
+    steps: int
+    candidates: int
+    restarts: int
+    later_steps: int
+    reach_steps: int
+    holes: tuple[float, ...]
+    batch: int
+    amp: bool
+
+
+SIZES = {
+    "quick": Size(
+        data=("lfw",), images=3, steps=2, candidates=4, restarts=2, later_steps=2, reach_steps=2,
+        holes=(0.25, 0.5), batch=4, amp=False,
+    ),
+    "cpu": Size(
+        data=("celeba", "svhn", "mnist", "scenes"), images=64, steps=200, candidates=256, restarts=4,
+        later_steps=100, reach_steps=400, holes=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75), batch=32,
+        amp=True,
+    ),
+    "full": Size(
+        data=("celeba", "svhn", "mnist", "scenes"), images=1000, steps=1500, candidates=2048,
+        restarts=16, later_steps=500, reach_steps=3000,
+        holes=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), batch=512, amp=True,
+    ),
 }  # fmt: skip
 LR, LATER_LR = 0.1, 0.01
 
@@ -111,136 +136,204 @@ class Task:
     D: nn.Module
     pool: Tensor
     level: inpaint.Level
-    size: dict[str, Any]
+    size: Size
 
     def mask(self, name: str) -> Tensor:
         """(1, 1, h, w) for "centre", (n, 1, h, w) for "squares"."""
         return masks.centre_square(self.y.shape[-1]) if name == "centre" else self.squares
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """The tables, what they are to be compared with, and per data set a few numbers that sum them up."""
-    fills.opencv(), fills.patchmatch()  # what is not installed is missed at once, not after an hour
-    size = SIZES[profile]
-    folder = out / "inpainting-table"
-    if not resume:
-        for seed in seeds:
-            shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
-    here = [name for name in size["data"] if all(_available(name, profile, seed, out) for seed in seeds)]
-    if not here:
-        raise Absent(
-            f"inpainting-table: a generator and pictures of one of {', '.join(size['data'])} are needed; "
-            "run `genimg train faces` first"
-        )
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in here}
-    total = len(here) * len(seeds) * (len(TABLES) * (len(TABLE) + 2) + 1 + len(size["holes"]))
-    done = 0
 
-    def tell(what: str) -> None:
-        nonlocal done
-        progress(what, done, total)
-        done += 1
+    def load(self) -> None:
+        fills.opencv(), fills.patchmatch()  # what is not installed is missed at once, not after an hour
+        needed = f"a generator and pictures of one of {', '.join(self.size.data)} are needed; "
+        self.here = self.job.here(self.size.data, self.look, needed + "run `genimg train faces` first")
 
-    for name in here:
-        for seed in seeds:
-            into = folder / f"{profile}-{seed}" / name
-            found[name].append(measure(name, profile, seed, device, out, into, tell))
-    progress("inpainting-table", total, total)
-    return {key: record for name in here for key, record in records(name, found[name], seeds, profile).items()}
+    def count(self) -> int:
+        each = len(TABLES) * (len(TABLE) + 2) + 1 + len(self.size.holes)
+        return len(self.here) * len(self.job.seeds) * each
 
+    def parts(self, seed: int) -> dict[str, dict[str, Any]]:
+        """By data set."""
+        return {name: self.measure(name, seed) for name in self.here}
 
-def measure(
-    name: str, profile: str, seed: int, device: torch.device, out: Path, folder: Path, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    """Everything about one data set and seed, each part from its file if that is there.
+    def records(self, found: dict[int, dict[str, dict[str, Any]]]) -> dict[str, Record]:
+        made: dict[str, Record] = {}
+        for name in self.here:
+            made |= self.of(name, [parts[name] for parts in found.values()])
+        return made
 
-    Returns:
-        `tables`, cells by mask and method; `holes`, by share and method; `reach`, scores of the whole image; `best`,
-        the own row with the highest PSNR, by mask; `parts`, what was kept; `weights`; `images`, how many.
-    """
-    size, (called, _, _) = SIZES[profile], SOURCES[name]
-    task, weights = prepare(name, profile, seed, device, out)
-    settings = {"size": size, "weights": weights, "lr": [LR, LATER_LR]}
-    parts = []
-
-    def part(what: str, make: Callable[[], Any], **further: Any) -> Any:
-        tell(f"{called}, seed {seed}: {what}")
-        parts.append(kept(folder / f"{what}.json", {**settings, **further}, device, make))
-        return parts[-1]["found"]
-
-    seen = part(REACH, partial(reach, task))
-    tables: dict[str, dict[str, Cell]] = {}
-    best = {}
-    for mask in TABLES:
-        cells = {REACH: seen["cells"][mask], **part(f"{mask}-fills", partial(filled, task, task.mask(mask)))}
-        for name, loss in TABLE.items():
-            cells[name] = part(f"{mask}-{slug(name)}", partial(search, task, task.mask(mask), loss))
-        best[mask] = max(OWN, key=lambda own: psnr(cells[own]))
-        made = partial(extended, task, task.mask(mask), TABLE[best[mask]])
-        tables[mask] = {**cells, **part(f"{mask}-extensions", made, row=best[mask])}
-    holes = {}
-    for share in size["holes"]:
-        square = masks.centre_square(task.y.shape[-1], share)
-        made = partial(both, task, square, best["centre"])
-        holes[str(share)] = part(f"hole-{share}", made, row=best["centre"])
-    return {
-        "tables": tables, "holes": holes, "reach": seen["whole"], "best": best,
-        "parts": parts, "weights": weights, "images": len(task.y),
-    }  # fmt: skip
-
-
-def prepare(name: str, profile: str, seed: int, device: torch.device, out: Path) -> tuple[Task, str | None]:
-    """The task of one data set and seed, and the SHA-256 of the generator's weights."""
-    size, side = SIZES[profile], SOURCES[name].side
-    pictures = data.load(name, "test", size=side)
-    some = torch.randperm(len(pictures), generator=seeding.rng(seeding.child(seed, f"test {name}")))[: size["images"]]
-    y = pictures.take(some).floats()
-    train = data.load(name, "train", size=side).images
-    law = fills.Linear.fit(train, min(fills.COMPONENTS, len(train) - 1))
-    path = _weights(name, profile, seed, out)
-    G: nn.Module
-    D: nn.Module
-    if path is None:
-        G, D = networks.dcgan(8, side, y.shape[1], 8, seed=seeding.child(seed, "networks"))
-        G, D = inpaint.frozen(G.to(device)), inpaint.frozen(D.to(device))
-    else:
-        G, D = zoo.load(path, device)
-    for network in (G, D):  # what convolutions in bfloat16 want
-        network.to(memory_format=torch.channels_last)
-    rng = seeding.rng(seeding.child(seed, f"pool {name}"), device)
-    latent = Gaussian(int(G.latent), rng)  # type: ignore[arg-type]
-    if G(latent.sample(1)).shape[1:] != y.shape[1:]:
-        raise UsageError(f"{path} makes no pictures of the size of {SOURCES[name].called}, {tuple(y.shape[1:])}")
-    # Each image has its own three squares, so that no place decides the table.
-    squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
-    pool = latent.sample(size["candidates"])
-    level = inpaint.critic_level(G, D, latent)
-    task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size)
-    return task, None if path is None else sha256(path)
-
-
-def _weights(name: str, profile: str, seed: int, out: Path) -> Path | None:
-    """The generator's file; None where an untrained one is meant.
-
-    Raises:
-        UsageError: if there is none.
-    """
-    generator = SOURCES[name].generator
-    if generator is None:
-        return None
-    trained = out / generator / f"{profile}-{seed}" / f"{generator}.safetensors"
-    return trained if trained.is_file() else zoo.file(generator, "gan")
-
-
-def _available(name: str, profile: str, seed: int, out: Path) -> bool:
-    try:
-        _weights(name, profile, seed, out)
+    def look(self, name: str) -> None:
+        """Finds a generator and pictures, to see whether they are here."""
+        for seed in self.job.seeds:
+            self.weights(name, seed)
         data.load(name, "test", size=SOURCES[name].side)
-    except UsageError:
-        return False
-    return True
+
+    def weights(self, name: str, seed: int) -> Path | None:
+        """The generator's file; None where an untrained one is meant.
+
+        Raises:
+            UsageError: if there is none.
+        """
+        generator = SOURCES[name].generator
+        if generator is None:
+            return None
+        trained = self.job.out / generator / f"{self.job.profile}-{seed}" / f"{generator}.safetensors"
+        return trained if trained.is_file() else zoo.file(generator, "gan")
+
+    def task(self, name: str, seed: int) -> tuple[Task, str | None]:
+        """The task of one data set and seed, and the SHA-256 of the generator's weights."""
+        size, device, side = self.size, self.job.device, SOURCES[name].side
+        pictures = data.load(name, "test", size=side)
+        some = torch.randperm(len(pictures), generator=seeding.rng(seeding.child(seed, f"test {name}")))[: size.images]
+        y = pictures.take(some).floats()
+        train = data.load(name, "train", size=side).images
+        law = fills.Linear.fit(train, min(fills.COMPONENTS, len(train) - 1))
+        path = self.weights(name, seed)
+        G: nn.Module
+        D: nn.Module
+        if path is None:
+            G, D = networks.dcgan(8, side, y.shape[1], 8, seed=seeding.child(seed, "networks"))
+            G, D = inpaint.frozen(G.to(device)), inpaint.frozen(D.to(device))
+        else:
+            G, D = zoo.load(path, device)
+        for network in (G, D):  # what convolutions in bfloat16 want
+            network.to(memory_format=torch.channels_last)
+        rng = seeding.rng(seeding.child(seed, f"pool {name}"), device)
+        latent = Gaussian(int(G.latent), rng)  # type: ignore[arg-type]
+        if G(latent.sample(1)).shape[1:] != y.shape[1:]:
+            raise UsageError(f"{path} makes no pictures of the size of {SOURCES[name].called}, {tuple(y.shape[1:])}")
+        # Each image has its own three squares, so that no place decides the table.
+        squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
+        pool = latent.sample(size.candidates)
+        level = inpaint.critic_level(G, D, latent)
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size)
+        return task, None if path is None else sha256(path)
+
+    def measure(self, name: str, seed: int) -> dict[str, Any]:
+        """Everything about one data set and seed.
+
+        Returns:
+            `tables`, cells by mask and method; `holes`, by share and method; `reach`, scores of the whole image;
+            `best`, the own row with the highest PSNR, by mask; `parts`, what was kept; `weights`; `images`, how many.
+        """
+        task, weights = self.task(name, seed)
+        settings = {"size": asdict(self.size), "weights": weights, "lr": [LR, LATER_LR]}
+        parts = []
+
+        def part(what: str, make: Callable[[], Any], **further: Any) -> Any:
+            path, told = self.job.of(seed) / name / f"{what}.json", f"{SOURCES[name].called}, seed {seed}: {what}"
+            parts.append(self.job.part(told, path, {**settings, **further}, make))
+            return parts[-1]["found"]
+
+        seen = part(REACH, partial(reach, task))
+        tables: dict[str, dict[str, Cell]] = {}
+        best = {}
+        for mask in TABLES:
+            cells = {REACH: seen["cells"][mask], **part(f"{mask}-fills", partial(filled, task, task.mask(mask)))}
+            for row, formulation in TABLE.items():
+                cells[row] = part(f"{mask}-{slug(row)}", partial(search, task, task.mask(mask), formulation))
+            best[mask] = max(OWN, key=lambda own: psnr(cells[own]))
+            made = partial(extended, task, task.mask(mask), TABLE[best[mask]])
+            tables[mask] = {**cells, **part(f"{mask}-extensions", made, row=best[mask])}
+        holes = {}
+        for share in self.size.holes:
+            square = masks.centre_square(task.y.shape[-1], share)
+            made = partial(both, task, square, best["centre"])
+            holes[str(share)] = part(f"hole-{share}", made, row=best["centre"])
+        return {
+            "tables": tables, "holes": holes, "reach": seen["whole"], "best": best,
+            "parts": parts, "weights": weights, "images": len(task.y),
+        }  # fmt: skip
+
+    def of(self, name: str, found: list[dict[str, Any]]) -> dict[str, Record]:
+        """Answers to the claims of the talk where it has this data set, and this project's own numbers."""
+        size, (called, _, side) = self.size, SOURCES[name]
+        parts = [part for one in found for part in one["parts"]]
+        used = list({one["weights"] for one in found})
+        config = {
+            **asdict(size),
+            "lr": LR,
+            "window": inpaint.OURS.window,
+            "norm": "l1",
+            "yeh_lambda": inpaint.YEH2017.prior,
+        }
+        images = f"{called} {side}x{side}, {found[0]['images']} test images per seed"
+
+        def own(
+            claim: str, method: str, values: list[float], metric: str, better: str = "higher", **more: Any
+        ) -> Record:
+            deviations = [*DEVIATIONS, *more.pop("deviations", [])]
+            about = {key: more.pop(key) for key in ("source", "dataset", "unit") if key in more}
+            return self.job.record(
+                parts, claim=claim, chapter="07_inpainting", method=method, metric=metric, better=better, values=values,
+                config={**config, **more}, deviations=deviations, weights=used[0] if len(used) == 1 else None,
+                **{"dataset": images, "unit": "dB", **about},
+            )  # fmt: skip
+
+        made: dict[str, Record] = {}
+        for mask, table in TABLES.items():
+            cells = [one["tables"][mask] for one in found]
+            under = f"{images}; {HOLES[mask]}"
+            for row in TABLE:
+                for metric, unit, better in (("mse", "1", "lower"), ("psnr", "dB", "higher"), ("ssim", "1", "higher")):
+                    if name in TALKED:
+                        made[f"inpaint-{table}-{name}-{slug(row)}-{metric}"] = own(
+                            f"table {table.upper()}: {row}", f"{row}; Poisson output",
+                            [cell[row]["poisson"]["whole"][metric] for cell in cells], metric.upper(), better,
+                            unit=unit, dataset=under, source="the talk, slide 'Quantitative results'",
+                            cells=[cell[row] for cell in cells],
+                        )  # fmt: skip
+            best, simple = [one["best"][mask] for one in found], [best_fill(cell) for cell in cells]
+            tops = [psnr(cell[row]) for cell, row in zip(cells, best, strict=True)]
+            start, of_mean = f"inpainting-{name}-{mask}", "PSNR of the mean MSE, whole image"
+            made[f"{start}-best"] = own(
+                "the best of the talk's own four losses", "Poisson output", tops, of_mean, dataset=under, rows=best,
+                tables=cells,
+            )  # fmt: skip
+            made[f"{start}-fill"] = own(
+                "the best fill that needs no generator", "; ".join(fills.METHODS.values()),
+                [value for value, _ in simple], of_mean, dataset=under, best=[fill for _, fill in simple],
+            )  # fmt: skip
+            made[f"{start}-over-fill"] = own(
+                "a generator knows more than its surroundings tell", "best own row minus best fill",
+                [top - value for top, (value, _) in zip(tops, simple, strict=True)], f"difference of {of_mean}",
+                dataset=under,
+            )  # fmt: skip
+            made[f"{start}-over-yeh"] = own(
+                "every one of the talk's own losses beats Yeh 2017", "worst own row minus Yeh's row, Poisson output",
+                [min(psnr(cell[row]) for row in OWN) - psnr(cell["Yeh 2017"]) for cell in cells],
+                f"difference of {of_mean}", dataset=under,
+            )  # fmt: skip
+            for extension, method in EXTENSIONS.items():
+                made[f"{start}-{extension}"] = own(
+                    "an extension of this project, not of the talk", f"{method}; Poisson output",
+                    [psnr(cell[extension]) for cell in cells], of_mean, dataset=under, rows=best, later_lr=LATER_LR,
+                    deviations=["The row was chosen by its PSNR on the same images; more searches than in the rows."],
+                )  # fmt: skip
+        made[f"inpainting-{name}-reach"] = own(
+            "what the search can reach at best: the image nearest to y that was found when nothing is missing",
+            f"argmin ‖G(z) - y‖ of {size.restarts} searches, raw", [one["reach"]["psnr"] for one in found],
+            "PSNR of the mean MSE, whole image", scores=[one["reach"] for one in found],
+        )  # fmt: skip
+        largest = str(max(size.holes))
+        made[f"inpainting-{name}-holes"] = own(
+            "where a semantic method wins and where a smooth fill is enough",
+            "best own row at the centre square minus best fill, Poisson output",
+            [psnr(one["holes"][largest]["search"]) - best_fill(one["holes"][largest])[0] for one in found],
+            f"difference of PSNR of the mean MSE, whole image; hole {largest} of the side",
+            psnr_by_hole=[
+                {
+                    share: {method: cell["poisson"]["whole"]["psnr"] for method, cell in cells.items()}
+                    for share, cells in one["holes"].items()
+                }
+                for one in found
+            ],
+            dataset=f"{images}; centre squares", rows=[one["best"]["centre"] for one in found],
+        )  # fmt: skip
+        return made
 
 
 def latents(
@@ -267,10 +360,10 @@ def latents(
     mask, found = mask.to(task.y), []
     if isinstance(formulation.prior_loss, inpaint.LogPrior):
         formulation = replace(formulation, prior_loss=inpaint.LogPrior(task.level))
-    for rows in torch.arange(len(task.y)).split(max(1, task.size["batch"] // restarts)):
+    for rows in torch.arange(len(task.y)).split(max(1, task.size.batch // restarts)):
         loss = inpaint.Loss(task.D, task.y[rows], mask if len(mask) == 1 else mask[rows], formulation)
         z = inpaint.best_starts(G, loss, task.pool, restarts) if start is None else start[rows]
-        (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr, amp=task.size["amp"]), maxlen=1)
+        (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr, amp=task.size.amp), maxlen=1)
         order = last.best_loss.argsort(dim=1)
         found.append(last.best_z.gather(1, order[..., None].expand_as(last.best_z)))
     return torch.cat(found)
@@ -284,8 +377,8 @@ def pictures_of(G: nn.Module, z: Tensor, batch: int) -> Tensor:
 
 def search(task: Task, mask: Tensor, loss: inpaint.Formulation) -> Cell:
     """The cell of one row: one search per image."""
-    z = latents(task.G, task, mask, loss, task.size["steps"])
-    return score(task, mask, pictures_of(task.G, z[:, 0], task.size["batch"]))
+    z = latents(task.G, task, mask, loss, task.size.steps)
+    return score(task, mask, pictures_of(task.G, z[:, 0], task.size.batch))
 
 
 def filled(task: Task, mask: Tensor) -> dict[str, Cell]:
@@ -301,16 +394,16 @@ def both(task: Task, mask: Tensor, row: str) -> dict[str, Cell]:
 def extended(task: Task, mask: Tensor, loss: inpaint.Formulation) -> dict[str, Cell]:
     """The cells of `EXTENSIONS`: one set of searches serves all three."""
     size = task.size
-    z = latents(task.G, task, mask, loss, size["steps"], size["restarts"])
-    images = pictures_of(task.G, z.flatten(0, 1), size["batch"]).unflatten(0, z.shape[:2])
+    z = latents(task.G, task, mask, loss, size.steps, size.restarts)
+    images = pictures_of(task.G, z.flatten(0, 1), size.batch).unflatten(0, z.shape[:2])
     later = Later(task.G).eval()
     with torch.no_grad():
         start = later.start(z[:, 0]).flatten(1)[:, None]
-    h = latents(later, task, mask, loss, size["later_steps"], start=start, lr=LATER_LR)
+    h = latents(later, task, mask, loss, size.later_steps, start=start, lr=LATER_LR)
     guides = {
         "restarts": images[:, 0],
         "average": images.mean(1),
-        "later": pictures_of(later, h[:, 0], size["batch"]),
+        "later": pictures_of(later, h[:, 0], size.batch),
     }
     return {name: score(task, mask, guide) for name, guide in guides.items()}
 
@@ -344,8 +437,8 @@ def reach(task: Task) -> dict[str, Any]:
     size = task.size
     everything = torch.ones(1, 1, *task.y.shape[2:])
     distance = inpaint.Formulation(1.0, 0.0, 0.0, norm=inpaint.l2, window=None)
-    z = latents(task.G, task, everything, distance, size["reach_steps"], size["restarts"])
-    images = pictures_of(task.G, z[:, 0], size["batch"])
+    z = latents(task.G, task, everything, distance, size.reach_steps, size.restarts)
+    images = pictures_of(task.G, z[:, 0], size.batch)
     return {
         "whole": compared(images, task.y),
         "cells": {mask: score(task, task.mask(mask), images) for mask in TABLES},
@@ -397,94 +490,6 @@ def slug(row: str) -> str:
     numbers = [round(10 * float(w)) for w in weights.split()]
     name = "ours" if kind == "ours" else "yehgrad" if numbers else "yeh"
     return "-".join([name, *(f"{letter}{n}" for letter, n in zip("pgr", numbers, strict=False))])
-
-
-def records(name: str, found: list[dict[str, Any]], seeds: list[int], profile: str) -> dict[str, Record]:
-    """Answers to the claims of the talk where it has this data set, and this project's own numbers."""
-    size, (called, _, side) = SIZES[profile], SOURCES[name]
-    parts = [part for one in found for part in one["parts"]]
-    used = sorted({str(one["weights"]) for one in found})
-    config = {**size, "lr": LR, "window": inpaint.OURS.window, "norm": "l1", "yeh_lambda": inpaint.YEH2017.prior}
-    common: dict[str, Any] = {
-        "chapter": "07_inpainting",
-        "seeds": seeds,
-        "profile": profile,
-        "device": ", ".join(sorted({part["device"] for part in parts})),
-        "seconds": round(sum(part["seconds"] for part in parts), 1),
-        "commit": " ".join(sorted({part["commit"] for part in parts})),
-        "weights": used[0] if len(used) == 1 and used[0] != "None" else None,
-    }
-    images = f"{called} {side}x{side}, {found[0]['images']} test images per seed"
-
-    def own(claim: str, method: str, values: list[float], metric: str, better: str = "higher", **more: Any) -> Record:
-        deviations = [*DEVIATIONS, *more.pop("deviations", [])]
-        return Record(
-            claim=claim, source=more.pop("source", "this project"), dataset=more.pop("dataset", images), method=method,
-            metric=metric, unit=more.pop("unit", "dB"), better=better, reported=None,
-            values=values, config={**config, **more}, deviations=deviations, **common,
-        )  # fmt: skip
-
-    made: dict[str, Record] = {}
-    for mask, table in TABLES.items():
-        cells = [one["tables"][mask] for one in found]
-        under = f"{images}; {HOLES[mask]}"
-        for row in TABLE:
-            for metric, unit, better in (("mse", "1", "lower"), ("psnr", "dB", "higher"), ("ssim", "1", "higher")):
-                if name in TALKED:
-                    made[f"inpaint-{table}-{name}-{slug(row)}-{metric}"] = own(
-                        f"table {table.upper()}: {row}", f"{row}; Poisson output",
-                        [cell[row]["poisson"]["whole"][metric] for cell in cells], metric.upper(), better, unit=unit,
-                        dataset=under, source="the talk, slide 'Quantitative results'",
-                        cells=[cell[row] for cell in cells],
-                    )  # fmt: skip
-        best, simple = [one["best"][mask] for one in found], [best_fill(cell) for cell in cells]
-        tops = [psnr(cell[row]) for cell, row in zip(cells, best, strict=True)]
-        start, of_mean = f"inpainting-{name}-{mask}", "PSNR of the mean MSE, whole image"
-        made[f"{start}-best"] = own(
-            "the best of the talk's own four losses", "Poisson output", tops, of_mean, dataset=under, rows=best,
-            tables=cells,
-        )  # fmt: skip
-        made[f"{start}-fill"] = own(
-            "the best fill that needs no generator", "; ".join(fills.METHODS.values()), [value for value, _ in simple],
-            of_mean, dataset=under, best=[fill for _, fill in simple],
-        )  # fmt: skip
-        made[f"{start}-over-fill"] = own(
-            "a generator knows more than its surroundings tell", "best own row minus best fill",
-            [top - value for top, (value, _) in zip(tops, simple, strict=True)], f"difference of {of_mean}",
-            dataset=under,
-        )  # fmt: skip
-        made[f"{start}-over-yeh"] = own(
-            "every one of the talk's own losses beats Yeh 2017", "worst own row minus Yeh's row, Poisson output",
-            [min(psnr(cell[row]) for row in OWN) - psnr(cell["Yeh 2017"]) for cell in cells],
-            f"difference of {of_mean}", dataset=under,
-        )  # fmt: skip
-        for extension, method in EXTENSIONS.items():
-            made[f"{start}-{extension}"] = own(
-                "an extension of this project, not of the talk", f"{method}; Poisson output",
-                [psnr(cell[extension]) for cell in cells], of_mean, dataset=under, rows=best, later_lr=LATER_LR,
-                deviations=["The row was chosen by its PSNR on the same images; more searches than in the rows."],
-            )  # fmt: skip
-    made[f"inpainting-{name}-reach"] = own(
-        "what the search can reach at best: the image nearest to y that was found when nothing is missing",
-        f"argmin ‖G(z) - y‖ of {size['restarts']} searches, raw", [one["reach"]["psnr"] for one in found],
-        "PSNR of the mean MSE, whole image", scores=[one["reach"] for one in found],
-    )  # fmt: skip
-    largest = str(max(size["holes"]))
-    made[f"inpainting-{name}-holes"] = own(
-        "where a semantic method wins and where a smooth fill is enough",
-        "best own row at the centre square minus best fill, Poisson output",
-        [psnr(one["holes"][largest]["search"]) - best_fill(one["holes"][largest])[0] for one in found],
-        f"difference of PSNR of the mean MSE, whole image; hole {largest} of the side",
-        psnr_by_hole=[
-            {
-                share: {method: cell["poisson"]["whole"]["psnr"] for method, cell in cells.items()}
-                for share, cells in one["holes"].items()
-            }
-            for one in found
-        ],
-        dataset=f"{images}; centre squares", rows=[one["best"]["centre"] for one in found],
-    )  # fmt: skip
-    return made
 
 
 DEVIATIONS = (

@@ -9,10 +9,10 @@ What one seed gave is kept below `out` as soon as it is there, as in `history_ad
 
 from __future__ import annotations
 
-import dataclasses
 import io
-import shutil
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +25,38 @@ from genimg import data
 from genimg._base import seeding
 from genimg._base.errors import UsageError
 from genimg._base.records import Record
-from genimg.lab.experiments import Progress, detectors, peers
-from genimg.lab.experiments.parts import kept
+from genimg.lab.experiments import detectors, peers, runner
 from genimg.problems import anomaly
 from genimg.problems.anomaly.features import FeatureLaw
 
-SIZES: dict[str, dict[str, Any]] = {
-    "quick": {
-        "gan_steps": 12, "width": 8, "detector_steps": 5, "runs": 2, "normals": 300, "negatives": 200,
-        "train": 300, "test": 60,
-    },
-    "cpu": {
-        "gan_steps": 400, "width": 16, "detector_steps": 200, "runs": 3, "normals": 16_000, "negatives": 8000,
-        "train": 16_000, "test": 1000,
-    },
-    "full": {
-        "gan_steps": 4000, "width": 32, "detector_steps": 3000, "runs": 3, "normals": 60_000, "negatives": 20_000,
-        "train": 80_000, "test": 10_000,
-    },
+
+@dataclass(frozen=True)
+class Size(detectors.Neighbours):
+    """The constants of a profile.
+
+    Attributes:
+        runs: histories that HistoryAD-F averages over.
+        train, test: images of each data set at most.
+    """
+
+    runs: int
+    train: int
+    test: int
+
+
+SIZES = {
+    "quick": Size(
+        gan_steps=12, width=8, detector_steps=5, runs=2, normals=300, negatives=200,
+        train=300, test=60,
+    ),
+    "cpu": Size(
+        gan_steps=400, width=16, detector_steps=200, runs=3, normals=16_000, negatives=8000,
+        train=16_000, test=1000,
+    ),
+    "full": Size(
+        gan_steps=4000, width=32, detector_steps=3000, runs=3, normals=60_000, negatives=20_000,
+        train=80_000, test=10_000,
+    ),
 }  # fmt: skip
 SIDE = 32
 NAMES = {
@@ -70,44 +84,122 @@ METRICS = ("auprc_anomalous", "auprc_normal", "auroc")
 QUANTILES = 41
 
 
-def run(
-    profile: str, seeds: list[int], device: torch.device, out: Path, resume: bool, progress: Progress
-) -> dict[str, Record]:
+class Study(runner.Study[Size]):
     """A record per normal data set that is here, and method."""
-    size = SIZES[profile]
-    budget = {
-        "peers": dataclasses.asdict(peers.BUDGETS[profile]),
-        "settings": peers.SETTINGS,
-        "pyod": peers.version(),  # a missing package is told now, not after the first GAN
-        "images": [size["train"], size["test"]],
-    }
-    pictures = load(size)
-    normals = [name for name in OTHERS if {(name, "train"), (name, "test")} <= set(pictures)]
-    if not normals:
-        raise UsageError(f"out-of-distribution: none of {', '.join(OTHERS)} is here; see `genimg data list`")
-    folder = out / "out-of-distribution"
-    if not resume:
-        for seed in seeds:
-            shutil.rmtree(folder / f"{profile}-{seed}", ignore_errors=True)
-    jobs = [(kind, seed, normal) for kind in ("peers", "own") for seed in seeds for normal in normals]
-    parts: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for done, (kind, seed, normal) in enumerate(jobs):
-        progress(f"{kind}, seed {seed}, normal = {NAMES[normal]}", done, len(jobs))
-        path = folder / f"{profile}-{seed}" / f"{normal}-{kind}.json"
-        make = partial(measure, kind, pictures, normal, seed, profile, device, path.with_suffix(".safetensors"))
-        part = kept(path, budget if kind == "peers" else {"size": size}, device, make)
-        parts.setdefault((kind, normal), []).append(part)
-    progress("out-of-distribution", len(jobs), len(jobs))
-    return {
-        f"history-ood-{normal}-{method}": record(
-            normal, method, parts["peers" if method.startswith(peers.PREFIX) else "own", normal], seeds, profile
+
+    def load(self) -> None:
+        size, self.budget = self.size, peers.BUDGETS[self.job.profile]
+        self.settings: dict[str, dict[str, Any]] = {
+            "own": {"size": asdict(size)},
+            "peers": {
+                "peers": asdict(self.budget),
+                "settings": peers.SETTINGS,
+                "pyod": peers.version(),  # a missing package is told now, not after the first GAN
+                "images": [size.train, size.test],
+            },
+        }
+        self.pictures = load(size)
+        self.normals = [name for name in OTHERS if {(name, "train"), (name, "test")} <= set(self.pictures)]
+        if not self.normals:
+            raise UsageError(f"out-of-distribution: none of {', '.join(OTHERS)} is here; see `genimg data list`")
+
+    def count(self) -> int:
+        return len(self.job.seeds) * len(self.normals) * len(self.settings)
+
+    def parts(self, seed: int) -> dict[tuple[str, str], runner.Part]:
+        """By kind of method, PyOD's or our own, and normal data set."""
+        found = {}
+        for kind, normal in product(("peers", "own"), self.normals):
+            path = self.job.of(seed) / f"{normal}-{kind}.json"
+            make = partial(self.measure, kind, normal, seed, path.with_suffix(".safetensors"))
+            what = f"{kind}, seed {seed}, normal = {NAMES[normal]}"
+            found[kind, normal] = self.job.part(what, path, self.settings[kind], make)
+        return found
+
+    def measure(self, kind: str, normal: str, seed: int, weights: Path) -> dict[str, Any]:
+        """Trains every method on one data set and tests it on as many images of it as of each other one.
+
+        Args:
+            kind: `peers` for PyOD's methods, `own` for the others.
+            normal: the data set.
+            seed: of everything.
+            weights: file for HistoryAD-F, for `genimg detect` and the zoo.
+
+        Returns:
+            Per method and other data set the fields of `anomaly.Evaluation`, and the quantiles of the scores.
+        """
+        pictures, device = self.pictures, self.job.device
+        sets = [normal, *(name for name in OTHERS[normal] if (name, "test") in pictures)]
+        raw = [pictures[name, "test"] for name in sets]
+        x, test = floats(pictures[normal, "train"]).to(device), floats(torch.cat(raw)).to(device)
+        order = torch.randperm(len(x), generator=seeding.rng(seeding.child(seed, "held out"))).to(device)
+        held_out, shown = x[order[: len(x) // 10]], x[order[len(x) // 10 :]]
+        if kind == "peers":
+            own = seeding.child(seed, normal)
+            scores = {peers.PREFIX + name: peers.scores(name, shown, test, own, self.budget) for name in peers.METHODS}
+        else:
+            scores = own_scores(shown, held_out, test, normal, seed, self.job.profile, weights)
+            alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
+            scores["pixels-jpeg"] = alike.distance(floats(compressed(torch.cat(raw))).flatten(1))
+        lengths = [len(part) for part in raw]
+        return {method: judged(dict(zip(sets, s.cpu().split(lengths), strict=True))) for method, s in scores.items()}
+
+    def records(self, found: dict[int, dict[tuple[str, str], runner.Part]]) -> dict[str, Record]:
+        return {
+            f"history-ood-{normal}-{method}": self.record(
+                normal,
+                method,
+                [parts["peers" if method.startswith(peers.PREFIX) else "own", normal] for parts in found.values()],
+            )
+            for normal in self.normals
+            for method in METHODS
+        }
+
+    def record(self, normal: str, method: str, parts: list[runner.Part]) -> Record:
+        """AUPRC, the mean over the other data sets, one value per seed."""
+        size, found = self.size, [part["found"][method]["evaluations"] for part in parts]
+        per_set = {
+            other: {metric: [round(one[other][metric], 4) for one in found] for metric in METRICS} for other in found[0]
+        }
+        deviations = [] if normal == "svhn" else ["The talk trains on SVHN, which could not be had where this was run."]
+        if method.startswith(peers.PREFIX):
+            config = {"train": size.train, "test": size.test, **asdict(self.budget), "pyod": parts[0]["pyod"]}
+            deviations += peers.deviations(method.removeprefix(peers.PREFIX), self.budget)
+        else:
+            config = {**asdict(size), **detectors.CONSTANTS}
+            deviations.append(detectors.OWN)
+        if method.startswith(("features", "pixels")):
+            deviations.append(
+                "Chosen after AUROCs of several forms on 800 images of each of these data sets, and the first seed's, "
+                "had been seen: not blind."
+            )
+        if normal == "cifar10" and "jpeg" not in method:
+            deviations.append(
+                "The data sets differ in how their files were made (CIFAR-10 compressed at 32 pixels, the others "
+                "resized after decoding), and a score of the pixels sees it; the control compressed alike shows how "
+                "much."
+            )
+        return self.job.record(
+            parts,
+            claim=f"trained on {NAMES[normal]}, other data sets are told from it",
+            chapter="05_history_ad",
+            source="the talk, 'Multiple datasets evaluation' (there trained on SVHN)",
+            dataset=f"{NAMES[normal]} at 32 x 32 against {', '.join(NAMES[o] for o in found[0])}; "
+            f"at most {size.test} test images of each, as many normal as anomalous",
+            method=METHODS[method],
+            metric="AUPRC, anomalies positive, mean over data sets",
+            values=[sum(e["auprc_anomalous"] for e in one.values()) / len(one) for one in found],
+            config={
+                **config,
+                "chance": 0.5,
+                "per_set": per_set,
+                "quantiles_first_seed": parts[0]["found"][method]["quantiles"],
+            },
+            deviations=deviations,
         )
-        for normal in normals
-        for method in METHODS
-    }
 
 
-def load(size: dict[str, Any]) -> dict[tuple[str, str], Tensor]:
+def load(size: Size) -> dict[tuple[str, str], Tensor]:
     """(n, 3, 32, 32) uint8 of every data set and split that is here, shuffled once, no more than needed."""
     found = {}
     wanted = [(name, split) for name in NAMES for split in ("train", "test") if name in OTHERS or split == "test"]
@@ -117,42 +209,8 @@ def load(size: dict[str, Any]) -> dict[tuple[str, str], Tensor]:
         except UsageError:  # not on this machine
             continue
         some = torch.randperm(len(x), generator=seeding.rng(seeding.child(0, f"{name} {split}")))
-        found[name, split] = x[some[: size[split]]].expand(-1, 3, -1, -1)
+        found[name, split] = x[some[: getattr(size, split)]].expand(-1, 3, -1, -1)
     return found
-
-
-def measure(
-    kind: str,
-    pictures: dict[tuple[str, str], Tensor],
-    normal: str,
-    seed: int,
-    profile: str,
-    device: torch.device,
-    weights: Path,
-) -> dict[str, Any]:
-    """Trains every method on one data set and tests it on as many images of it as of each other one.
-
-    Args:
-        kind: `peers` for PyOD's methods, `own` for the others.
-        weights: file for HistoryAD-F, for `genimg detect` and the zoo.
-
-    Returns:
-        Per method and other data set the fields of `anomaly.Evaluation`, and the quantiles of the scores.
-    """
-    sets = [normal, *(name for name in OTHERS[normal] if (name, "test") in pictures)]
-    raw = [pictures[name, "test"] for name in sets]
-    x, test = floats(pictures[normal, "train"]).to(device), floats(torch.cat(raw)).to(device)
-    order = torch.randperm(len(x), generator=seeding.rng(seeding.child(seed, "held out"))).to(device)
-    held_out, shown = x[order[: len(x) // 10]], x[order[len(x) // 10 :]]
-    if kind == "peers":
-        own, budget = seeding.child(seed, normal), peers.BUDGETS[profile]
-        scores = {peers.PREFIX + name: peers.scores(name, shown, test, own, budget) for name in peers.METHODS}
-    else:
-        scores = own_scores(shown, held_out, test, normal, seed, profile, weights)
-        alike = FeatureLaw.fit(floats(compressed(pictures[normal, "train"])).flatten(1))
-        scores["pixels-jpeg"] = alike.distance(floats(compressed(torch.cat(raw))).flatten(1))
-    lengths = [len(part) for part in raw]
-    return {method: judged(dict(zip(sets, s.cpu().split(lengths), strict=True))) for method, s in scores.items()}
 
 
 def own_scores(
@@ -162,7 +220,7 @@ def own_scores(
     size = SIZES[profile]
     trained = detectors.train(shown, seed, normal, size)
     scores = detectors.scores(trained, shown, test, seed, normal, size)
-    others = (detectors.play(shown, seed, f"{normal} run {k}", size).mean(size) for k in range(1, size["runs"]))
+    others = (detectors.play(shown, seed, f"{normal} run {k}", size).mean(size) for k in range(1, size.runs))
     found = []
     for critic in (trained.mean, *others):
         evidence = anomaly.Evidence.fit(critic, shown, held_out)
@@ -183,11 +241,11 @@ def detector(
 ) -> anomaly.Detector:
     """HistoryAD-F with what somebody needs to train it again."""
     size = SIZES[profile]
-    arguments = {"latent": 64, "size": SIDE, "channels": 3, "width": size["width"]}
+    arguments = {"latent": 64, "size": SIDE, "channels": 3, "width": size.width}
     provenance = {
         "data": f"{NAMES[normal]} at {SIDE} x {SIDE}, {images} training images",
         "method": METHODS["features-one"],
-        "steps": size["gan_steps"],
+        "steps": size.gan_steps,
         "objective": "WGAN-GP, lambda 10; mean of the critics of the last three quarters",
         "seed": seed,
         "profile": profile,
@@ -227,64 +285,3 @@ def compressed(pixels: Tensor, quality: int = 75) -> Tensor:
         Image.fromarray(x.permute(1, 2, 0).contiguous().numpy()).save(file, "JPEG", quality=quality)
         made[k] = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
     return made
-
-
-def record(normal: str, method: str, parts: list[dict[str, Any]], seeds: list[int], profile: str) -> Record:
-    """AUPRC, the mean over the other data sets, one value per seed."""
-    size, found = SIZES[profile], [part["found"][method]["evaluations"] for part in parts]
-    per_set = {
-        other: {metric: [round(one[other][metric], 4) for one in found] for metric in METRICS} for other in found[0]
-    }
-    deviations = [] if normal == "svhn" else ["The talk trains on SVHN, which could not be had where this was run."]
-    if method.startswith(peers.PREFIX):
-        deviations += peers.deviations(method.removeprefix(peers.PREFIX), peers.BUDGETS[profile])
-    else:
-        deviations.append("The constants of the paper are not public; all of these are this project's.")
-    if method.startswith(("features", "pixels")):
-        deviations.append(
-            "Chosen after AUROCs of several forms on 800 images of each of these data sets, and the first seed's, had "
-            "been seen: not blind."
-        )
-    if normal == "cifar10" and "jpeg" not in method:
-        deviations.append(
-            "The data sets differ in how their files were made (CIFAR-10 compressed at 32 pixels, the others resized "
-            "after decoding), and a score of the pixels sees it; the control compressed alike shows how much."
-        )
-    return Record(
-        claim=f"trained on {NAMES[normal]}, other data sets are told from it",
-        chapter="05_history_ad",
-        source="the talk, 'Multiple datasets evaluation' (there trained on SVHN)",
-        dataset=f"{NAMES[normal]} at 32 x 32 against {', '.join(NAMES[o] for o in found[0])}; "
-        f"at most {size['test']} test images of each, as many normal as anomalous",
-        method=METHODS[method],
-        metric="AUPRC, anomalies positive, mean over data sets",
-        unit="1",
-        better="higher",
-        reported=None,
-        values=[sum(e["auprc_anomalous"] for e in one.values()) / len(one) for one in found],
-        seeds=seeds,
-        config={
-            **(peers_config(profile, parts) if method.startswith(peers.PREFIX) else own_config(profile)),
-            "chance": 0.5,
-            "per_set": per_set,
-            "quantiles_first_seed": parts[0]["found"][method]["quantiles"],
-        },
-        profile=profile,
-        device=", ".join(sorted({part["device"] for part in parts})),
-        seconds=round(sum(part["seconds"] for part in parts), 1),
-        weights=None,
-        deviations=deviations,
-        commit=" ".join(sorted({part["commit"] for part in parts})),
-    )
-
-
-def own_config(profile: str) -> dict[str, Any]:
-    """Constants of the methods that are not PyOD's."""
-    return {**SIZES[profile], "states": detectors.STATES, "first": detectors.FIRST, "rate": detectors.RATE}
-
-
-def peers_config(profile: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Constants of PyOD's methods; the rest is in the deviations."""
-    size = SIZES[profile]
-    budget = dataclasses.asdict(peers.BUDGETS[profile])
-    return {"train": size["train"], "test": size["test"], **budget, "pyod": parts[0]["pyod"]}
