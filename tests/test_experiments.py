@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from genimg import anomaly, inpaint, networks, objectives, seeding, zoo
+from genimg import anomaly, inpaint, metrics, networks, objectives, seeding, zoo
 from genimg._base import ranks, weights
 from genimg._base.errors import UsageError
 from genimg._base.records import answers, load_claims
@@ -27,6 +27,7 @@ from genimg.lab.experiments import (
     history_ablation,
     history_ad,
     history_epochs,
+    inpainting_search,
     inpainting_table,
     out_of_distribution,
     peers,
@@ -91,7 +92,9 @@ def test_several_ranks_train_only_what_they_speed_up(tmp_path, monkeypatch):
 
 def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypatch):
     first = EXPERIMENTS["faces"].run("quick", [0], CPU, tmp_path)
-    assert len(first) == 9
+    assert len(first) == 3 * len(faces.METRICS)
+    assert first["faces-kid"].mean > 2 * first["faces-kid-real"].mean
+    assert first["faces-recall-efflite0"].mean < first["faces-recall-efflite0-real"].mean
     assert first["faces-sliced-w1"].mean > 2 * first["faces-sliced-w1-real"].mean  # four steps learn nothing
     assert first["faces-precision-real"].mean > 0.3 and first["faces-recall"].mean < first["faces-recall-real"].mean
     assert set(first["faces-sliced-w1"].config["per_scale"]) == {"32", "16", "8"}
@@ -176,7 +179,7 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
     found = {
         "tables": {mask: dict.fromkeys(methods, cells) for mask in inpainting_table.TABLES},
         "holes": {"0.25": hole, "0.5": hole},
-        "reach": cell["whole"], "best": best, "parts": [part], "weights": "ab", "images": 3,
+        "reach": cell["whole"], "best": best, "parts": [part], "weights": "ab", "images": 3, "search": {},
     }  # fmt: skip
     made = answers(study.of("celeba", [found]), load_claims(BOOK / "claims.json"))
     claims = {
@@ -192,6 +195,40 @@ def test_inpainting_table_answers_the_claims_of_the_talk():
         assert made[name].claim.startswith(claim["claim"][:7]) and made[name].method.split("; ")[0].endswith(
             " ".join(numbers)
         )
+
+
+def test_the_search_is_measured_along_its_way(tmp_path):
+    records = EXPERIMENTS["inpainting-search"].run("quick", [0], CPU, tmp_path)
+    assert len(records) == 2 * len(inpainting_search.VARIANTS)
+    curves = {name: record.config["psnr_by_steps"][0] for name, record in records.items()}
+    for mask in ("centre", "squares"):
+        base = curves[f"search-{mask}-base"]
+        assert set(base) == {"0", "1", "2"} and records[f"search-{mask}-base"].mean == max(base.values())
+        # Before the first step only the start counts.
+        starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith("-pool")}
+        assert starts == {base["0"]} and curves[f"search-{mask}-pool"]["0"] != base["0"]
+    G, D, _ = study(inpainting_search, tmp_path).networks(0)
+    y, mask = study(inpainting_search, tmp_path).y, masks.centre_square(32)
+    x = inpaint.complete(G, y, mask, torch.zeros(3, 8))[2]
+    assert curves["search-centre-base"]["0"] == pytest.approx(metrics.psnr(x, y, 2, "mse"), abs=1e-3)
+
+
+def test_the_table_searches_as_the_recipe_of_the_weights_says(table):
+    out, _ = table
+    made = study(inpainting_table, out)
+    task, _ = made.task("lfw", 0)
+    assert task.how == ("pool", inpainting_table.LR, 2)  # untrained networks have no recipe
+    from_mean = dataclasses.replace(task, how=inpainting_table.Search("mean", 0.03, 5))
+    loss = inpaint.Loss(task.D, task.y, task.mask("centre"), inpaint.OURS)
+    assert from_mean.starts(loss, 1).shape == (3, 1, 8) and not from_mean.starts(loss, 1).any()
+    assert torch.equal(from_mean.starts(loss, 3)[:, 1:], task.starts(loss, 2))
+
+
+def study(module, out):
+    """The study of a module at profile quick, ready to work."""
+    made = module.Study(runner.Job("any", "quick", [0], CPU, out, lambda *a: None), module.SIZES["quick"])
+    made.load()
+    return made
 
 
 def test_the_table_is_the_talks():

@@ -143,6 +143,12 @@ EXPERIMENTS = {
             ("colours-",),
         ),
         Experiment(
+            "inpainting-search",
+            "how the latent space is searched best: start, rate, steps and terms, on validation faces",
+            ("search-",),
+            after=("faces",),
+        ),
+        Experiment(
             "inpainting-table",
             "the talk's two tables of inpainting, and fills that need no generator",
             ("inpaint-", "inpainting-"),

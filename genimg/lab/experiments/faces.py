@@ -103,6 +103,7 @@ NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
 NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
 PATCH, PER_IMAGE, DIRECTIONS = 7, 8, 256
 FEATURE_SIDE, SEEN_SIDE = 16, 224
+_PIXELS = f"3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
 _IN_PIXELS = "The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only."
 _IN_FEATURES = "EfficientNet-Lite0 with ImageNet's weights in place of Inception: not comparable with other KIDs."
 # What is measured, which way is better, and what is to be known of it.
@@ -111,8 +112,8 @@ METRICS = {
         f"sliced W1 of {PATCH}x{PATCH} patches, mean over {{scales}} bands of a Laplacian pyramid", "lower",
         "A measure of this project's own: not comparable with sliced distances elsewhere.",
     ),
-    "precision": (f"precision, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}", "higher", _IN_PIXELS),
-    "recall": (f"recall, 3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}", "higher", _IN_PIXELS),
+    "precision": (f"precision, {_PIXELS}", "higher", _IN_PIXELS),
+    "recall": (f"recall, {_PIXELS}", "higher", _IN_PIXELS),
     "kid": ("KID-EffLite0: kernel distance in the 1280 features of EfficientNet-Lite0", "lower", _IN_FEATURES),
     "precision-efflite0": ("precision, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
     "recall-efflite0": ("recall, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
@@ -279,7 +280,7 @@ def measure(
         By the keys of `NETWORKS` what `METRICS` has, and the sliced W1 per_scale; what needs EfficientNet-Lite0 only
         where its weights are here.
     """
-    judge = zoo.efficientnet() if zoo.has_efficientnet() else None
+    judge = zoo.efficientnet() if zoo.pretrained() else None
     n = min(size.samples, len(test))
     some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "floor")))[:n]
     held_out = test.take(torch.randperm(len(test), generator=seeding.rng(seeding.child(seed, "test")))[:n]).floats()
@@ -309,11 +310,12 @@ def measure(
 
 @torch.no_grad()
 def seen(judge: networks.EfficientNetLite0, x: Tensor) -> Tensor:
-    """(n, 1280) features of images (n, 3, h, w) in [-1, 1], looked at with the side that the judge was trained on."""
+    """(n, 1280) features of images (n, 1 or 3, h, w) in [-1, 1], looked at with the side that the judge was trained on."""
     parts = []
     for part in x.split(50):
         large = interpolate((part + 1) / 2, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=False)
-        parts.append(judge.head(judge.trunk(large.contiguous(memory_format=torch.channels_last))[-1]))
+        large = large.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        parts.append(judge.head(judge.trunk(large)[-1]))
     return torch.cat(parts)
 
 

@@ -1,6 +1,6 @@
 """The talk's two tables of inpainting: nine losses, two masks, and what needs no generator, on held-out images.
 
-All rows of a data set share one generator, one pool of starts and one budget of steps. Beside them: fills without a
+All rows of a data set share one generator, one way to search it and one budget of steps. Beside them: fills without a
 network (`fills`), extensions of the search that are this project's own (`EXTENSIONS`), the limit of what the generator
 can reach when it is shown the whole image, and PSNR against the size of the hole.
 
@@ -45,7 +45,7 @@ class Size:
     Attributes:
         data: data sets.
         images: held out, of each.
-        steps, candidates, restarts: of the search.
+        steps, candidates, restarts: of the search, where the generator's recipe does not say how it is searched best.
         later_steps: further ones on the activations of the first layer.
         reach_steps: of the search that sees the hole.
         holes: sides of centre squares, as shares of the image's.
@@ -72,7 +72,7 @@ SIZES = {
     ),
     "cpu": Size(
         data=("celeba", "svhn", "mnist", "scenes"), images=64, steps=200, candidates=256, restarts=4,
-        later_steps=100, reach_steps=400, holes=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75), batch=32,
+        later_steps=40, reach_steps=150, holes=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75), batch=32,
         amp=True,
     ),
     "full": Size(
@@ -82,6 +82,14 @@ SIZES = {
     ),
 }  # fmt: skip
 LR, LATER_LR = 0.1, 0.01
+
+
+class Search(NamedTuple):
+    """Where a search starts, its rate and its steps."""
+
+    start: str
+    lr: float
+    steps: int
 
 
 class Source(NamedTuple):
@@ -137,6 +145,16 @@ class Task:
     pool: Tensor
     level: inpaint.Level
     size: Size
+    how: Search
+
+    def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
+        """(n, restarts, d): the best of the pool, or the mean of all z and then the best of the pool."""
+        if self.how.start != "mean":
+            return inpaint.best_starts(self.G, loss, self.pool, restarts)
+        mean = torch.zeros_like(self.pool[:1]).expand(len(loss), 1, -1)
+        if restarts == 1:
+            return mean
+        return torch.cat([mean, inpaint.best_starts(self.G, loss, self.pool, restarts - 1)], dim=1)
 
     def mask(self, name: str) -> Tensor:
         """(1, 1, h, w) for "centre", (n, 1, h, w) for "squares"."""
@@ -209,7 +227,9 @@ class Study(runner.Study[Size]):
         squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
         pool = latent.sample(size.candidates)
         level = inpaint.critic_level(G, D, latent)
-        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size)
+        known = zoo.recipe(path).get("search", {}) if path is not None else {}
+        how = Search(**{"start": "pool", "lr": LR, "steps": size.steps, **known})
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how)
         return task, None if path is None else sha256(path)
 
     def measure(self, name: str, seed: int) -> dict[str, Any]:
@@ -220,7 +240,7 @@ class Study(runner.Study[Size]):
             `best`, the own row with the highest PSNR, by mask; `parts`, what was kept; `weights`; `images`, how many.
         """
         task, weights = self.task(name, seed)
-        settings = {"size": asdict(self.size), "weights": weights, "lr": [LR, LATER_LR]}
+        settings = {"size": asdict(self.size), "weights": weights, "search": task.how._asdict(), "later_lr": LATER_LR}
         parts = []
 
         def part(what: str, make: Callable[[], Any], **further: Any) -> Any:
@@ -245,7 +265,7 @@ class Study(runner.Study[Size]):
             holes[str(share)] = part(f"hole-{share}", made, row=best["centre"])
         return {
             "tables": tables, "holes": holes, "reach": seen["whole"], "best": best,
-            "parts": parts, "weights": weights, "images": len(task.y),
+            "parts": parts, "weights": weights, "images": len(task.y), "search": task.how._asdict(),
         }  # fmt: skip
 
     def of(self, name: str, found: list[dict[str, Any]]) -> dict[str, Record]:
@@ -255,7 +275,7 @@ class Study(runner.Study[Size]):
         used = list({one["weights"] for one in found})
         config = {
             **asdict(size),
-            "lr": LR,
+            "search": found[0]["search"],
             "window": inpaint.OURS.window,
             "norm": "l1",
             "yeh_lambda": inpaint.YEH2017.prior,
@@ -315,7 +335,7 @@ class Study(runner.Study[Size]):
                 )  # fmt: skip
         made[f"inpainting-{name}-reach"] = own(
             "what the search can reach at best: the image nearest to y that was found when nothing is missing",
-            f"argmin ‖G(z) - y‖ of {size.restarts} searches, raw", [one["reach"]["psnr"] for one in found],
+            "argmin ‖G(z) - y‖, raw", [one["reach"]["psnr"] for one in found],
             "PSNR of the mean MSE, whole image", scores=[one["reach"] for one in found],
         )  # fmt: skip
         largest = str(max(size.holes))
@@ -344,7 +364,7 @@ def latents(
     steps: int,
     restarts: int = 1,
     start: Tensor | None = None,
-    lr: float = LR,
+    lr: float | None = None,
 ) -> Tensor:
     """ẑ (n, r, d) of each image, the lowest loss first.
 
@@ -353,16 +373,17 @@ def latents(
         task: images, critic, candidates.
         mask: 1 = known.
         formulation: what is minimised, but for the level of the critic, which is the task's.
-        steps, lr: of `search_steps`.
-        restarts: searches per image, from the candidates that cost least.
-        start: (n, r, d), from where to search instead.
+        steps, lr: of `search_steps`; the task's rate if None.
+        restarts: searches per image.
+        start: (n, r, d), from where to search; None starts where the task does.
     """
+    lr = task.how.lr if lr is None else lr
     mask, found = mask.to(task.y), []
     if isinstance(formulation.prior_loss, inpaint.LogPrior):
         formulation = replace(formulation, prior_loss=inpaint.LogPrior(task.level))
     for rows in torch.arange(len(task.y)).split(max(1, task.size.batch // restarts)):
         loss = inpaint.Loss(task.D, task.y[rows], mask if len(mask) == 1 else mask[rows], formulation)
-        z = inpaint.best_starts(G, loss, task.pool, restarts) if start is None else start[rows]
+        z = task.starts(loss, restarts) if start is None else start[rows]
         (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr, amp=task.size.amp), maxlen=1)
         order = last.best_loss.argsort(dim=1)
         found.append(last.best_z.gather(1, order[..., None].expand_as(last.best_z)))
@@ -377,7 +398,7 @@ def pictures_of(G: nn.Module, z: Tensor, batch: int) -> Tensor:
 
 def search(task: Task, mask: Tensor, loss: inpaint.Formulation) -> Cell:
     """The cell of one row: one search per image."""
-    z = latents(task.G, task, mask, loss, task.size.steps)
+    z = latents(task.G, task, mask, loss, task.how.steps)
     return score(task, mask, pictures_of(task.G, z[:, 0], task.size.batch))
 
 
@@ -394,7 +415,7 @@ def both(task: Task, mask: Tensor, row: str) -> dict[str, Cell]:
 def extended(task: Task, mask: Tensor, loss: inpaint.Formulation) -> dict[str, Cell]:
     """The cells of `EXTENSIONS`: one set of searches serves all three."""
     size = task.size
-    z = latents(task.G, task, mask, loss, size.steps, size.restarts)
+    z = latents(task.G, task, mask, loss, task.how.steps, size.restarts)
     images = pictures_of(task.G, z.flatten(0, 1), size.batch).unflatten(0, z.shape[:2])
     later = Later(task.G).eval()
     with torch.no_grad():
@@ -437,7 +458,8 @@ def reach(task: Task) -> dict[str, Any]:
     size = task.size
     everything = torch.ones(1, 1, *task.y.shape[2:])
     distance = inpaint.Formulation(1.0, 0.0, 0.0, norm=inpaint.l2, window=None)
-    z = latents(task.G, task, everything, distance, size.reach_steps, size.restarts)
+    restarts = 1 if task.how.start == "mean" else size.restarts
+    z = latents(task.G, task, everything, distance, size.reach_steps, restarts)
     images = pictures_of(task.G, z[:, 0], size.batch)
     return {
         "whole": compared(images, task.y),
