@@ -53,8 +53,9 @@
     const title = made("strong");
     const button = made("button", { type: "button" });
     const bar = made("progress", { max: count, "aria-label": "How much of the chapter you have read" });
-    const contents = made("nav", { class: "genimg-pieces", "aria-label": "Pieces of this chapter" },
-      made("p", {}, title, bar, button), list);
+    const fold = made("details", {}, made("summary", {}, title), list); // on a phone the list waits for a touch
+    fold.open = matchMedia("(min-width: 700px)").matches;
+    const contents = made("nav", { class: "genimg-pieces", "aria-label": "Pieces of this chapter" }, fold, bar, button);
     chapter.querySelector(":scope > h1").after(contents);
     const steps = made("nav", { class: "genimg-steps", "aria-label": "Piece before and after" });
     chapter.append(steps);

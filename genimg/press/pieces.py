@@ -24,6 +24,12 @@ LAST = ("exercises", "summary")
 _HEIGHTS = {"img": 430, "div.math": 66, ".genimg-widget": 560, "tr": 30, "h2": 70, "h3": 60, "p": 18, "li": 8}
 _LINE = 28 / 72  # pixels for a character of running text
 _UNSEEN = "details, script, style, .cell_input, .genimg-widget *, table *, .genimg-provenance"
+_LAST_WORDS = 110
+_ASKED = re.compile(
+    r"(?:^|[.?!:;,] (?:and )?)(?:what|which|where|when|who|how|does|do|is|are|can)\b[^.?!:]*\? ?(?:[A-Z][^.?!]*\.)?$"
+    r"|\b[Dd]ecide before|\b[Bb]efore you (?:look|read on)\b",
+    re.IGNORECASE,
+)
 _RESULT = ".cell_output img, .cell_output table"
 _WORD = re.compile(r"\w+")
 
@@ -130,13 +136,27 @@ def _title(part: Tag) -> str:
 # ---------------------------------------------------------------- questions
 
 
+def asks(text: str) -> bool:
+    """Whether a paragraph leaves its reader with a question, in its last words or because it is called one.
+
+    Example:
+        >>> asks("Look at the known part first: how soon does it stop changing?"), asks("Why? Because it is convex.")
+        (True, False)
+        >>> asks("There is no truth to compare with: would you have believed them?")
+        False
+    """
+    text = " ".join(text.split())
+    named = re.match(r"Question\b", text) is not None and "?" in text
+    return named or _ASKED.search(text[-_LAST_WORDS:]) is not None
+
+
 def _answers(page: BeautifulSoup, chapter: Tag) -> int:
     """Marks what a reader should guess before looking; how many questions there are."""
     count = 0
     for question in chapter.select(":scope > section p"):  # not of the introduction: a chapter opens with its picture
         if question.parent is None or question.parent.name != "section" or question.find_parent(class_="admonition"):
             continue
-        if "?" not in question.get_text():
+        if not asks(question.get_text()):
             continue
         answer = list(_answer(question))
         if not any(tag.select_one(_RESULT) for tag in answer):
