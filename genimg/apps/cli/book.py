@@ -111,7 +111,8 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
       genimg run && genimg build --pdf
     """
     from genimg._base import disk
-    from genimg.press import address, front, notebooks, pages, panels, previews, printing
+    from genimg.press import address, front, notebooks, pages, panels, pieces, previews, printing
+    from genimg.teach import forms
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
@@ -121,6 +122,8 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
         front.announce(html, found)
         previews.write(html)
         panels.mark(html)
+        forms.fill(html)
+        pieces.mark(html)
         notes.extend([*pages.add_downloads(root, site, html, found), *pages.add_networks(html, root / "build")])
 
     notes: list[str] = []
