@@ -192,7 +192,7 @@ async function render({ model, el }) {
         const began = performance.now();
         const known = { data: Float32Array.from(hole), dims: [1, 1, side, side] };
         let [seen, last] = [0, null];
-        for await (last of painter.descend(search, { data: y, dims: [1, 3, side, side] }, known, { steps: 40 })) {
+        for await (last of painter.descend(search, { data: y, dims: [1, 3, side, side] }, known)) {
           if (mine !== turn) return;
           if (performance.now() - seen < 70) continue;
           filled = pictured(painter.poisson(y, last.best.x, hole, [side, side]), side);

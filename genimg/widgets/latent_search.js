@@ -33,7 +33,7 @@ export function poisson(y, g, mask, [height, width]) {
 
 // ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it from z = 0, the mean of all z, by short steps.
 // Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
-export async function* descend(search, y, mask, { steps = 60, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
+export async function* descend(search, y, mask, { steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
   const dims = search.shape("z");
   const z = { data: new Float32Array(dims[0] * dims[1]), dims };
   const [mean, square] = [new Float64Array(z.data.length), new Float64Array(z.data.length)];
@@ -78,7 +78,7 @@ export function pictureOf(x, [height, width]) {
 // Fills the hole as a kernel would: by the traits `phase`, `done`, `total`, `note`, `frame` and `results` of the model.
 export async function fillHere(model, url, mask, stopping) {
   const answer = (traits) => Object.entries(traits).forEach(([name, value]) => model.set(name, value));
-  const [size, name, steps] = [model.get("size"), model.get("live"), 60];
+  const [size, name, steps] = [model.get("size"), model.get("live"), 40];
   if (!mask.includes(0)) return answer({ note: "Nothing is missing: paint a hole first.", phase: "refused" });
   if (!mask.includes(1)) return answer({ note: "Nothing is known: a search needs some pixels to hold on to.", phase: "refused" });
   answer({ phase: "running", done: 0, total: 0, results: [], note: "the networks are being loaded…" });

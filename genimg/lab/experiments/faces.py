@@ -248,7 +248,7 @@ def recipe(
     """What the manifest says of the weights."""
     return {
         "data": f"{size.data} train, {len(train)} faces, flipped at random",
-        "search": {"start": "mean", "steps": 60, "lr": 0.03},  # chosen on validation faces, see `inpainting_search`
+        "search": {"start": "mean", "steps": 40, "lr": 0.03},  # chosen on validation faces, see `inpainting_search`
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
         "steps": size.steps,
         "seed": seed,
