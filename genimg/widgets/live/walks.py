@@ -23,17 +23,17 @@ class Walk(nn.Module):
         return x, self.sign * self.critic(x)
 
 
-def _example(d: int) -> dict[str, Tensor]:
-    return {"z": torch.randn(1, d, generator=rng(0))}
+def _example(G: nn.Module) -> dict[str, Tensor]:
+    return {"z": torch.randn(1, int(G.latent), generator=rng(0))}  # type: ignore[arg-type]
 
 
 def digits() -> Graph:
     """Digits of the zoo, and the anomaly score −D_TV(x) of the shipped detector, which has never seen a 1."""
     G, _ = zoo.load("digits")
-    return Graph(Walk(G, Detector.load("history-digits").network, -1.0), _example(64), ("x", "score"))
+    return Graph(Walk(G, Detector.load("history-digits").network, -1.0), _example(G), ("x", "score"))
 
 
 def faces() -> Graph:
     """Faces of the zoo, and their critic D(x)."""
     G, D = zoo.load("faces")
-    return Graph(Walk(G, D), _example(128), ("x", "score"))
+    return Graph(Walk(G, D), _example(G), ("x", "score"))
