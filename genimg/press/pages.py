@@ -148,10 +148,10 @@ def _fill_texts(pages: Path, runs: Mapping[str, Any], times: Mapping[str, str], 
 
 
 def _without_times(text: str) -> str:
-    """The text without the column of a table that would tell times: where no chapter was run, there are none.
+    r"""The text without the column of a table that would tell times: where no chapter was run, there are none.
 
     Example:
-        >>> print(_without_times("| a | time |\\n|---|---|\\n| b | {{seconds:01_a}} |\\n\\n| c | d |"))
+        >>> print(_without_times("| a | time |\n|---|---|\n| b | {{seconds:01_a}} |\n\n| c | d |"))
         | a |
         |---|
         | b |
