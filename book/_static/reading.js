@@ -232,6 +232,22 @@ function fitFormulas(article) {
   }
 }
 
+// A table or a print-out that is wider than the column is set smaller, by a third at most; beyond that it scrolls.
+function fitOutputs(article) {
+  for (const box of article.querySelectorAll(".cell_output pre, .cell_output .output.text_html")) {
+    const set = box.matches("pre") ? box : box.querySelector("table");
+    if (!set) continue;
+    set.style.fontSize = "";
+    for (let step = 0; step < 3 && box.clientWidth && box.scrollWidth > box.clientWidth + 1; step++) {
+      const size = parseFloat(getComputedStyle(set).fontSize);
+      const wanted = Math.max(8, size * Math.max(0.67, (0.985 * box.clientWidth) / box.scrollWidth));
+      if (wanted >= size) break;
+      set.style.fontSize = `${wanted.toFixed(2)}px`;
+      if (step === 0 && wanted <= 8) break;
+    }
+  }
+}
+
 // ---------------------------------------------------------------- no line begins with a comma
 
 function keepPunctuation(article) {
@@ -301,7 +317,7 @@ document.addEventListener("DOMContentLoaded", () => {
   previewLinks(article);
   sortTables(article);
   keepPunctuation(article);
-  const fit = () => fitFormulas(article);
+  const fit = () => (fitFormulas(article), fitOutputs(article));
   window.MathJax?.startup?.promise?.then(fit);
   addEventListener("load", () => window.MathJax?.startup?.promise?.then(fit));
   let later = 0;

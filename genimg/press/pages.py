@@ -140,11 +140,32 @@ def _fill_texts(pages: Path, runs: Mapping[str, Any], times: Mapping[str, str], 
 
     for page in pages.glob("*.md"):
         text = addresses.fill_text(page.read_text(encoding="utf-8"), address)
-        text = re.sub(r"\{\{seconds:(\w+)\}\}", time, text)
+        text = re.sub(r"\{\{seconds:(\w+)\}\}", time, text if runs else _without_times(text))
         text = re.sub(r"\{\{time:(\w+)\}\}", lambda match: times.get(match[1], ""), text)
         if "{{strip}}" in text:
             text = text.replace("{{strip}}", front.strip())
         page.write_text(text, encoding="utf-8")
+
+
+def _without_times(text: str) -> str:
+    r"""The text without the column of a table that would tell times: where no chapter was run, there are none.
+
+    Example:
+        >>> print(_without_times("| a | time |\n|---|---|\n| b | {{seconds:01_a}} |\n\n| c | d |"))
+        | a |
+        |---|
+        | b |
+        <BLANKLINE>
+        | c | d |
+    """
+    blocks = text.split("\n\n")
+    for k, block in enumerate(blocks):
+        rows = [line.split("|") for line in block.splitlines()]
+        columns = {i for row in rows for i, cell in enumerate(row) if cell.strip().startswith("{{seconds:")}
+        if len(columns) == 1 and block.startswith("|"):
+            [column] = columns
+            blocks[k] = "\n".join("|".join(cell for i, cell in enumerate(row) if i != column) for row in rows)
+    return "\n\n".join(blocks)
 
 
 def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:

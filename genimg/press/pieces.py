@@ -172,7 +172,7 @@ def _answer(question: Tag) -> Iterator[Tag]:
     """The cells that follow a question at once and show a picture or a table, and the text that reads it."""
     shown = False
     for tag in question.find_next_siblings():
-        classes = tag.get("class") or []
+        classes: list[str] = list(tag.get("class") or [])
         if "cell" in classes:
             if tag.select_one(".genimg-widget, .tag_answer") or (shown and _after_text(tag)):
                 return  # what is played with is no answer, and what comes after the reading is another matter

@@ -92,7 +92,7 @@ async function render({ model, el }) {
   root.innerHTML = `<style>${CSS}</style><div class="strip">
     ${card("paint", "Fill a hole", "Draw on the face; what you cover is missing, and a search among generated faces puts it back.", "from damaged to filled",
       `${face.holes.map(({ name }, i) => `<button ${QUIET} type="button" data-hole="${i}">${escaped(name)}</button>`).join("")}<button ${QUIET} type="button" data-do="clear">whole face</button>`, face.link, "How: chapter 7 →")}
-    ${card("walk", "Notice what is new", "Slide from one digit to another. A detector that has never seen a 1 gives a score.", "t, from one digit to the other",
+    ${card("walk", "Notice what is new", "Slide from a usual digit to an odd one. The green line is the score of a detector: the higher, the odder.", "t, from one digit to the other",
       `<button ${QUIET} type="button" data-do="ends">two other digits</button>`, walk.link, "How: chapter 5 →")}
     ${card("wipe", "Give back colours", "Slide the line: left of it the grey photograph, right of it the network’s colours.", "from grey to coloured",
       `${photos.list.map(thumb).join("")}<button ${QUIET} type="button" data-do="own">your own…</button><input type="file" accept="image/*" hidden>`, photos.link, "How: chapter 6 →")}
