@@ -28,7 +28,7 @@ from genimg._base.records import Record
 from genimg._base.weights import read_tensors, write_tensors
 from genimg.gan import networks
 from genimg.lab.experiments import runner
-from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.colour_peers import Bins, ablated, pix2pix_steps, zhang_steps
 from genimg.lab.experiments.colour_scores import (
     GREY_BELOW,
     METRICS,
@@ -117,12 +117,7 @@ METHODS: dict[str, str] = {
     "no-wgan": "ChromaGAN without WGAN",
 }
 TRIVIAL = ("grey", "mean", "class-map")
-OBJECTIVES = {
-    "l2": replace(OURS, adversarial=0.0, classes=0.0),
-    "full": OURS,
-    "no-class": replace(OURS, classes=0.0),
-    "no-wgan": replace(OURS, adversarial=0.0),
-}
+OBJECTIVES = ablated(OURS)
 
 
 class Study(runner.Study[Size]):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from genimg.lab.experiments.colour_judge import (
     mean,
     of_weights,
 )
-from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.colour_peers import Bins, ablated, pix2pix_steps, zhang_steps
 from genimg.lab.experiments.colour_scores import GREY_BELOW, chroma_of
 from genimg.lab.experiments.runner import Stopwatch, write
 from genimg.problems import colorize
@@ -110,12 +110,7 @@ SIZES = {
 OURS = colorize.ChromaObjective(adversarial=0.04, classes=0.003, penalty=0.3, penalty_of="rms")
 TRIVIAL = ("grey", "mean")
 LEARNED = ("l2", "pix2pix", "zhang", "full", "no-class", "no-wgan")
-OBJECTIVES = {
-    "l2": replace(OURS, adversarial=0.0, classes=0.0),
-    "full": OURS,
-    "no-class": replace(OURS, classes=0.0),
-    "no-wgan": replace(OURS, adversarial=0.0),
-}
+OBJECTIVES = ablated(OURS)
 
 
 class Study(runner.Study[Size]):
