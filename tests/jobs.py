@@ -126,7 +126,7 @@ def grades(folder, tell=lambda: None):
 
 def hold(folder, tell):
     """Holds a folder for ever."""
-    with disk.alone(folder):
+    with disk.lock(folder):
         tell()
         time.sleep(1000)
 

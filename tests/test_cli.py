@@ -464,7 +464,7 @@ def test_the_same_seed_twice_is_refused(project):
 
 def test_two_runs_of_chapters_do_not_share_a_folder(project, tmp_path):
     project("01_a")
-    with disk.alone(tmp_path / "build" / "book"):
+    with disk.lock(tmp_path / "build" / "book"):
         result = genimg("run")
     assert result.exit_code == 1 and "another run works in" in result.stderr and result.stderr.count("\n") == 1
 

@@ -199,10 +199,10 @@ def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch):
     folder = tmp_path / "digits" / "quick-0"
     (folder / "kept").mkdir(parents=True)
     told = rf"another run works in .*quick-0 \(process {os.getpid()} on "
-    with disk.alone(folder), pytest.raises(UsageError, match=told):
+    with disk.lock(folder), pytest.raises(UsageError, match=told):
         EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path)
     assert (folder / "kept").exists()
-    with disk.alone(folder), pytest.raises(UsageError, match=told):
+    with disk.lock(folder), pytest.raises(UsageError, match=told):
         jobs.train(folder)
     monkeypatch.setattr(digits.Study, "run", lambda *arguments: {})  # the first one has ended
     assert EXPERIMENTS["digits"].run("quick", [1, 0], torch.device("cpu"), tmp_path) == {}
@@ -214,21 +214,21 @@ def test_a_rank_enters_a_folder_only_when_the_first_one_holds_it(tmp_path, monke
     monkeypatch.setattr(ranks, "count", lambda: 2)
     monkeypatch.setattr(ranks, "rank", lambda: 1)
     monkeypatch.setattr(ranks.distributed, "barrier", lambda: waited.append("for rank 0"))
-    with disk.alone(tmp_path / "run"):
+    with disk.lock(tmp_path / "run"):
         assert waited == ["for rank 0"] and not (tmp_path / "run.lock").exists()
 
 
 def test_the_working_directory_can_be_held_too(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     monkeypatch.chdir(tmp_path / "run")
-    with disk.alone("."), pytest.raises(UsageError, match="another run works in .*run "), disk.alone(tmp_path / "run"):
+    with disk.lock("."), pytest.raises(UsageError, match="another run works in .*run "), disk.lock(tmp_path / "run"):
         pass
     assert (tmp_path / "run.lock").exists()
 
 
 def test_the_lock_of_a_killed_process_is_free(warm, tmp_path):
     assert killed(warm, "hold", tmp_path / "run", 1, 0.0)
-    with disk.alone(tmp_path / "run"):
+    with disk.lock(tmp_path / "run"):
         pass
 
 

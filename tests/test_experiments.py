@@ -31,8 +31,11 @@ from genimg.lab.experiments import (
     inpainting_table,
     out_of_distribution,
     peers,
+    pyramid,
     runner,
+    searches,
 )
+from genimg.lab.experiments.cells import BLENDS
 from genimg.problems.inpaint import masks
 
 CPU = torch.device("cpu")
@@ -117,11 +120,11 @@ def test_faces_trains_measures_saves_the_average_and_resumes(tmp_path, monkeypat
 
 def test_patches_of_bands_add_up_and_lie_where_they_should():
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    fine, middle, coarse = faces.bands(x, 3)
+    fine, middle, coarse = pyramid.bands(x, 3)
     for band in (middle, fine):
         coarse = torch.nn.functional.interpolate(coarse, scale_factor=2, mode="bilinear") + band
     assert torch.allclose(coarse, x, atol=1e-5)
-    cut = faces.patches(x, torch.tensor([[[0, 5], [1, 2]], [[25, 3], [4, 9]]]))
+    cut = pyramid.patches(x, torch.tensor([[[0, 5], [1, 2]], [[25, 3], [4, 9]]]))
     assert torch.equal(cut[1], x[0, :, 5:12, 3:10].flatten()) and torch.equal(cut[2], x[1, :, 1:8, 4:11].flatten())
 
 
@@ -168,7 +171,7 @@ def test_inpainting_table_resumes_part_by_part(table, monkeypatch):
 
 def test_inpainting_table_answers_the_claims_of_the_talk():
     cell = {"whole": {"mse": 9.0, "psnr": 38.6, "psnr_images": 38.7, "ssim": 0.9}}
-    cells = dict.fromkeys(inpainting_table.BLENDS, cell)
+    cells = dict.fromkeys(BLENDS, cell)
     methods = [*inpainting_table.TABLE]
     methods += [*fills.METHODS, *inpainting_table.EXTENSIONS, "reach"]
     part = {"device": "CPU", "seconds": 1.0, "commit": "0"}
@@ -217,8 +220,8 @@ def test_the_table_searches_as_the_recipe_of_the_weights_says(table):
     out, _ = table
     made = study(inpainting_table, out)
     task, _ = made.task("lfw", 0)
-    assert task.how == ("pool", inpainting_table.LR, 2)  # untrained networks have no recipe
-    from_mean = dataclasses.replace(task, how=inpainting_table.Search("mean", 0.03, 5))
+    assert task.how == ("pool", searches.LR, 2)  # untrained networks have no recipe
+    from_mean = dataclasses.replace(task, how=searches.Search("mean", 0.03, 5))
     loss = inpaint.Loss(task.D, task.y, task.mask("centre"), inpaint.OURS)
     assert from_mean.starts(loss, 1).shape == (3, 1, 8) and not from_mean.starts(loss, 1).any()
     assert torch.equal(from_mean.starts(loss, 3)[:, 1:], task.starts(loss, 2))
@@ -298,10 +301,10 @@ def test_later_layers_from_the_start_of_a_generator_are_the_generator():
     z = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
     for family in (networks.dcgan, networks.resnet):
         G, _ = family(latent=5, size=16, channels=1, width=8, seed=0)
-        later = inpainting_table.Later(G)
+        later = searches.Later(G)
         assert torch.equal(later(later.start(z).flatten(1)), G(z))
     with pytest.raises(UsageError, match="later layers"):
-        inpainting_table.Later(networks.mlp([2, 2], seed=0))
+        searches.Later(networks.mlp([2, 2], seed=0))
 
 
 def test_history_ad_reports_every_method_in_both_protocols(tmp_path):

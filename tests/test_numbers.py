@@ -1,7 +1,8 @@
 """The numbers of the book come from one place: what a page prints of a record is that record.
 
-Of each chapter the statements that read records are cut out, with what they need, and executed again: no network is
-trained for that. What they print, glue into the prose and put into tables must be what the notebook shows.
+The convention: a cell that shows records needs the set-up of its chapter and other such cells, and nothing that was
+trained. So these cells can be executed again at once, and what they print, glue into the prose and put into tables must
+be what the notebook shows.
 """
 
 import ast
@@ -10,6 +11,7 @@ import dataclasses
 import io
 import re
 import shutil
+import symtable
 from pathlib import Path
 
 import pytest
@@ -22,105 +24,26 @@ CHAPTERS = notebooks.chapters(ROOT)
 RECORD = "application/papermill.record/text/plain"
 
 
-class Names(ast.NodeVisitor):
-    """The names that a statement needs from before it, and those that it binds or changes, in order of evaluation."""
-
-    def __init__(self, statement):
-        self.needs, self.binds, self.changes = set(), set(), set()
-        self.visit(statement)
-
-    def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Store):
-            self.binds.add(node.id)
-        elif node.id not in self.binds:
-            self.needs.add(node.id)
-
-    def visit_Assign(self, node):
-        for part in (node.value, *node.targets):
-            self.visit(part)
-
-    def visit_AugAssign(self, node):
-        self.needs |= {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)} - self.binds
-        for part in (node.value, node.target):
-            self.visit(part)
-
-    def visit_For(self, node):
-        for part in (node.iter, node.target, *node.body, *node.orelse):
-            self.visit(part)
-
-    def visit_Import(self, node):
-        self.binds |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-
-    visit_ImportFrom = visit_Import
-
-    def _scope(self, node, own):
-        inner = Names(ast.Module([], []))
-        for part in ast.iter_child_nodes(node):
-            inner.visit(part)
-        # A name that is bound in a scope of its own is no name of the chapter.
-        self.needs |= inner.needs - inner.binds - own - self.binds
-        self.changes |= inner.changes - inner.binds - own
-
-    def visit_FunctionDef(self, node):
-        self._scope(node, {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)})
-        self.binds.add(node.name)
-
-    def visit_Lambda(self, node):
-        self._scope(node, {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)})
-
-    def visit_ListComp(self, node):
-        bound = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
-        self._scope(node, bound)
-
-    visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_ListComp
-
-    def _changes(self, node):
-        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-            node = node.func if isinstance(node, ast.Call) else node.value
-        if isinstance(node, ast.Name):
-            self.changes.add(node.id)
-
-    def visit_Subscript(self, node):
-        if isinstance(node.ctx, ast.Store):
-            self._changes(node)
-        self.generic_visit(node)
-
-    def visit_Expr(self, node):
-        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
-            self._changes(node.value.func)  # x.append(…) changes x
-        self.generic_visit(node)
+def names(source):
+    """The names of the chapter that a cell uses, and those that it binds; those inside its functions are its own."""
+    top = symtable.symtable(source, "cell", "exec")
+    scopes, used = top.get_children(), {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    for scope in scopes:
+        scopes += scope.get_children()
+        used |= {s.get_name() for s in scope.get_symbols() if s.is_global()}
+    return used, {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
 
 
-def plain(statement):
-    """Whether it binds its names in any case, so that nothing before it matters to them."""
-    return isinstance(statement, ast.Assign | ast.FunctionDef | ast.Import | ast.ImportFrom | ast.Try)
-
-
-def statements(cell):
-    try:
-        return ast.parse(cell.source).body
-    except SyntaxError:  # a line for the shell
-        return []
-
-
-def needed(before, target):
-    """Of the statements before, in order, those that the target depends on."""
-    imported = {name for each in before if isinstance(each, ast.Import | ast.ImportFrom) for name in Names(each).binds}
-    needs = set().union(*(Names(each).needs for each in target))
-    for each in target[::-1]:
-        names = Names(each)
-        needs = (needs - names.binds if plain(each) else needs) | names.needs
-    kept = []
-    for each in before[::-1]:
-        names = Names(each)
-        if (names.binds | (names.changes - imported)) & needs:
-            kept.append(each)
-            needs = (needs - names.binds if plain(each) else needs) | names.needs
-    return kept[::-1]
-
-
-def reads_records(part):
-    return any(isinstance(node, ast.Attribute) and node.attr == "load_all" for each in part for node in ast.walk(each))
+def of_records(cells):
+    """The cells that read records, and those that use a name which nothing else binds."""
+    known = {cell.id: names(cell.source) for cell in cells}
+    found = {cell.id for cell in cells if "records.load_" in cell.source}
+    while True:
+        inside, outside = ({n for id, (_, bound) in known.items() if (id in found) == w for n in bound} for w in (1, 0))
+        more = {id for id, (used, _) in known.items() if used & (inside - outside)} - found
+        if not more:
+            return [cell for cell in cells if cell.id in found]
+        found |= more
 
 
 def shown(cell):
@@ -137,16 +60,13 @@ def shown(cell):
     return glued, printed, tables
 
 
-def again(before, cell, monkeypatch):
-    """The same from a new execution of a cell, after the statements before it."""
+def again(cell, space, monkeypatch):
+    """The same from a new execution of a cell among the names of those before it."""
     glued, tables, out = {}, [], io.StringIO()
-    monkeypatch.setattr("myst_nb.glue", lambda name, value, display=True: glued.update({name: repr(value)}))
-    monkeypatch.setattr(
-        "IPython.display.display", lambda *values: tables.extend(value._repr_html_() for value in values)
-    )
-    space = {"display": lambda *values: tables.extend(value._repr_html_() for value in values)}  # as in every notebook
-    exec(compile(ast.Module(before, []), "before", "exec"), space)
-    body = statements(cell)
+    space["glue"] = lambda name, value, **_: glued.update({name: repr(value)})
+    space["display"] = lambda *values: tables.extend(value._repr_html_() for value in values)
+    monkeypatch.setattr("IPython.display.display", space["display"])
+    body = ast.parse(cell.source).body
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
     with contextlib.redirect_stdout(out):
         exec(compile(ast.Module(body, []), cell.id, "exec"), space)
@@ -159,13 +79,18 @@ def again(before, cell, monkeypatch):
 def compared(path, monkeypatch):
     """Of the cells of a chapter that read records: id → whether they show what the records say now."""
     monkeypatch.chdir(path.parent)
-    before, same = [], {}
-    for cell in notebooks.code_cells(notebooks.read(path)):
-        part = needed(before, statements(cell))
-        if cell.execution_count and any(shown(cell)) and reads_records(part + statements(cell)):
-            same[cell.id] = again(part, cell, monkeypatch) == shown(cell)
-        before += statements(cell)
-    return same
+    monkeypatch.setattr("genimg._base.seeding.deterministic", lambda seed: None)  # the settings of other tests stay
+    monkeypatch.setattr("genimg.plots.style", lambda: None)
+    cells = [c for c in notebooks.code_cells(notebooks.read(path)) if not re.search(r"(?m)^\s*[%!]", c.source)]
+    first = next((k for k, cell in enumerate(cells) if "import genimg as gi" in cell.source), -1)
+    space = {"__name__": path.stem}
+    for cell in cells[: first + 1]:  # installation, parameters, imports
+        exec(compile(cell.source, cell.id, "exec"), space)
+    return {
+        cell.id: again(cell, space, monkeypatch) == shown(cell)
+        for cell in of_records(cells[first + 1 :])
+        if cell.execution_count
+    }
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -189,6 +114,25 @@ def test_a_record_that_changes_is_noticed_where_it_is_shown(chapter, record, cel
     dataclasses.replace(one, values=[value + 0.5 for value in one.values]).save(book / "records" / f"{record}.json")
     same = compared(book / f"{chapter}.ipynb", monkeypatch)
     assert {name for name, equal in same.items() if not equal} == cells
+
+
+def typed(source):
+    """The glued values of a cell that are written there and not computed."""
+    calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and ast.unparse(n.func) == "glue"]
+    return [ast.unparse(call) for call in calls if not any(isinstance(n, ast.Name) for n in ast.walk(call.args[1]))]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_what_is_glued_is_computed(path):
+    cells = [c.source for c in notebooks.code_cells(notebooks.read(path)) if "glue(" in c.source]
+    assert [call for source in cells for call in typed(source)] == []
+
+
+def test_a_glued_constant_is_noticed():
+    assert typed('glue("best", 24.71)\nglue("worst", f"{-2.5:.1f}")\nglue("mean", round(m, 2))') == [
+        "glue('best', 24.71)",
+        "glue('worst', f'{-2.5:.1f}')",
+    ]
 
 
 # Numbers in sentences.

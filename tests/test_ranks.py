@@ -74,10 +74,10 @@ def test_shares_are_rows_of_what_all_draw(monkeypatch):
 
 def test_batch_norm_is_refused_on_several_ranks(monkeypatch):
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
-    assert ranks.together(network) is network
+    assert ranks.wrap_ddp(network) is network
     monkeypatch.setattr(ranks, "count", lambda: 2)
     with pytest.raises(UsageError, match="BatchNorm"):
-        ranks.together(network)
+        ranks.wrap_ddp(network)
 
 
 def test_more_ranks_than_gpus_is_told(monkeypatch):

@@ -49,7 +49,7 @@ def write(path: str | Path, data: bytes) -> Path:
         (b'hello', ['a.txt'])
     """
     path = Path(path)
-    ranks.first(partial(_write, path, data))
+    ranks.rank_zero_first(partial(_write, path, data))
     return path
 
 
@@ -157,7 +157,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(path: str | Path) -> Iterator[None]:
+def lock(path: str | Path) -> Iterator[None]:
     """Holds a folder for this process, and removes what killed writers left half done in it.
 
     The lock is a file beside the folder, `<folder>.lock`; the system lets go of it when the process ends, however that
@@ -167,23 +167,23 @@ def alone(path: str | Path) -> Iterator[None]:
         UsageError: if another process holds it, or it cannot be written.
 
     Example:
-        >>> with tempfile.TemporaryDirectory() as folder, alone(Path(folder) / "run"):
+        >>> with tempfile.TemporaryDirectory() as folder, lock(Path(folder) / "run"):
         ...     os.listdir(folder)
         ['run.lock']
     """
     with ExitStack() as held:
         if fcntl is not None:
             # No rank goes on into the folder, and empties it perhaps, before the first one has it.
-            ranks.first(lambda: held.enter_context(_alone(Path(path).resolve())))
+            ranks.rank_zero_first(lambda: held.enter_context(_lock(Path(path).resolve())))
         yield
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    lock = folder.with_name(f"{folder.name}.lock")
-    with told(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a+", encoding="utf-8")
+def _lock(folder: Path) -> Iterator[None]:
+    path = folder.with_name(f"{folder.name}.lock")
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,7 +195,7 @@ def _alone(folder: Path) -> Iterator[None]:
             ) from None
         except OSError:  # a file system without locks
             pass
-        with told(lock):
+        with told(path):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()

@@ -99,7 +99,7 @@ def agree(decision: bool) -> bool:
     return told[0]
 
 
-def first(action: Callable[[], object]) -> None:
+def rank_zero_first(action: Callable[[], object]) -> None:
     """Rank 0 does it; the others go on when it is done."""
     if rank() == 0:
         action()
@@ -107,7 +107,7 @@ def first(action: Callable[[], object]) -> None:
         distributed.barrier()
 
 
-def together(network: nn.Module) -> nn.Module:
+def wrap_ddp(network: nn.Module) -> nn.Module:
     """The network whose gradients are averaged over ranks after each backward pass; itself where there is one rank.
 
     Raises:

@@ -232,7 +232,7 @@ class Run:
             if not isinstance(rng, torch.Generator):
                 raise UsageError(f"checkpoint: the law {name!r} has no .rng, so its state cannot be saved")
             tensors[f"{name}/rng"] = rng.get_state()
-        ranks.first(partial(_keep, Path(path)))
+        ranks.rank_zero_first(partial(_keep, Path(path)))
         write_tensors(path, tensors, {"kind": "genimg checkpoint", "step": step, "constants": self.constants})
 
     def load(self, path: str | Path) -> int:

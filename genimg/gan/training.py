@@ -70,11 +70,11 @@ def critic_steps(
     """
     how = Recipe.of(recipe, batch=256, lr=1e-3, amp=False)
     run = Run({"D": D}, {"real": real, "fake": fake, "objective": rng}, how, objective=type(objective).__name__)
-    of_critic = ranks.together(_CriticLoss(D, objective, run.autocast))
+    ddp_critic = ranks.wrap_ddp(_CriticLoss(D, objective, run.autocast))
     none = torch.tensor(math.nan)
     for step in run.steps(steps):
         samples = ranks.share(real.sample, how.batch), ranks.share(fake.sample, how.batch)
-        out = _critic_update(run, of_critic, *samples, rng)
+        out = _critic_update(run, ddp_critic, *samples, rng)
         objective.project(D)
         told = Step(step, *_of_all(out, none))
         run.settle({"critic loss": told.loss, "distance": told.distance})
@@ -125,7 +125,7 @@ def gan_steps(
         raise UsageError(f"a batch of {how.batch} does not fall into {ranks.count()} x {accumulate} equal parts")
     laws = {"real": real, "latent": latent, "objective": rng}
     run = Run({"G": G, "D": D}, laws, how, critic_per_step=critic_per_step, objective=type(objective).__name__)
-    of_critic, made = ranks.together(_CriticLoss(D, objective, run.autocast)), ranks.together(G)
+    ddp_critic, made = ranks.wrap_ddp(_CriticLoss(D, objective, run.autocast)), ranks.wrap_ddp(G)
 
     def of_generator(z: Tensor) -> Tensor:
         with run.autocast:
@@ -135,7 +135,7 @@ def gan_steps(
         for _ in range(critic_per_step):
             with torch.no_grad(), run.autocast:
                 fake = G(ranks.share(latent.sample, how.batch))
-            out = _critic_update(run, of_critic, ranks.share(real.sample, how.batch), fake.float(), rng, accumulate)
+            out = _critic_update(run, ddp_critic, ranks.share(real.sample, how.batch), fake.float(), rng, accumulate)
             objective.project(D)
 
         with run.frozen("D"):
@@ -247,7 +247,7 @@ def train_gan(
     """
     folder = Path(checkpoint) if checkpoint else None
     state = folder / "state.safetensors" if folder else None
-    with disk.alone(folder) if folder else nullcontext():
+    with disk.lock(folder) if folder else nullcontext():
         done = int(read_tensors(state)[1]["step"]) if state and state.exists() else 0
         history = load_folder(folder / "snapshots", done) if folder else History()
         for step in gan_steps(G, D, real, latent, objective, steps=steps, rng=rng, checkpoint=state, **options):
@@ -276,7 +276,7 @@ class _CriticLoss(nn.Module):
 
 
 def _critic_update(
-    run: Run, of_critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
+    run: Run, ddp_critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator, parts: int = 1
 ) -> CriticLoss:
     if real.shape[1:] != fake.shape[1:]:
         shapes = f"real samples are {tuple(real.shape[1:])}, the others {tuple(fake.shape[1:])}"
@@ -285,7 +285,7 @@ def _critic_update(
 
     def losses() -> Iterator[Tensor]:
         for some, others in zip(real.chunk(parts), fake.chunk(parts), strict=True):
-            out = of_critic(some, others, rng)
+            out = ddp_critic(some, others, rng)
             found.append(torch.stack([value.detach() for value in out]))
             yield out.loss
 

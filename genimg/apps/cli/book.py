@@ -59,7 +59,7 @@ def run(
     screen = console()
     board = show.RunBoard(screen, {job.chapter: job.cells for job in jobs})
     results: list[Result] = []
-    with disk.alone(out), board.watching():
+    with disk.lock(out), board.watching():
         for job in jobs:
             board.start(job.chapter)
             result = execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
@@ -127,7 +127,7 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
         notes.extend([*pages.add_downloads(root, site, html, found), *pages.add_networks(html, root / "build")])
 
     notes: list[str] = []
-    with disk.alone(site):
+    with disk.lock(site):
         for note in pages.stage(root, executed, site, found):
             click.echo(note)
         index = pages.build(root, site, (out or root).resolve(), finish=finish)

@@ -85,7 +85,7 @@ class Experiment:
         job = Job(self.name, profile, list(dict.fromkeys(seeds)), device, Path(out), progress)
         with ExitStack() as held:
             for seed in job.seeds:
-                held.enter_context(disk.alone(job.of(seed)))
+                held.enter_context(disk.lock(job.of(seed)))
             records: dict[str, Record] = module.Study(job, module.SIZES[profile]).run(resume)
         return records
 

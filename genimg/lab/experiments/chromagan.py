@@ -28,8 +28,17 @@ from genimg._base.records import Record
 from genimg._base.weights import read_tensors, write_tensors
 from genimg.gan import networks
 from genimg.lab.experiments import runner
-from genimg.lab.experiments.colour_peers import Bins, pix2pix_steps, zhang_steps
-from genimg.numerics import metrics
+from genimg.lab.experiments.colour_peers import Bins, ablated, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.colour_scores import (
+    GREY_BELOW,
+    METRICS,
+    Task,
+    chroma_of,
+    coloured,
+    judged,
+    photographs,
+    trivial,
+)
 from genimg.numerics.color import lightness, rgb_to_lab, scale_l
 from genimg.problems import colorize
 
@@ -95,7 +104,6 @@ class Source(NamedTuple):
 
 
 SOURCES = {"cifar10": Source("CIFAR-10", 32), "scenes": Source("scenes", 64), "photos": Source("photographs", 32)}
-GREY_BELOW = 3.0  # mean chroma in CIE units: pictures below have no colours to learn or to compare
 OURS = colorize.IMPROVED
 METHODS: dict[str, str] = {
     "grey": "grey, ab = 0",
@@ -109,46 +117,7 @@ METHODS: dict[str, str] = {
     "no-wgan": "ChromaGAN without WGAN",
 }
 TRIVIAL = ("grey", "mean", "class-map")
-OBJECTIVES = {
-    "l2": replace(OURS, adversarial=0.0, classes=0.0),
-    "full": OURS,
-    "no-class": replace(OURS, classes=0.0),
-    "no-wgan": replace(OURS, adversarial=0.0),
-}
-METRICS = {
-    "psnr": ("PSNR on RGB, mean of the pictures' PSNRs", "dB"),
-    "psnr-ab": ("PSNR of a and b alone, peak 255, mean of the pictures' PSNRs", "dB"),
-    "ssim": ("SSIM on RGB", "1"),
-    "colourfulness": ("colourfulness (Hasler 2003), mean over pictures", "1"),
-    "accuracy": ("accuracy of a classifier that was trained on real colours", "1"),
-}
-Scores = dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What all methods share on one data set.
-
-    Attributes:
-        seen: training pictures at the size of the networks, uint8.
-        y: the teacher's class distributions of them.
-        means: mean ab per class (classes, 2, size, size), CIE units, of the training pictures by their labels.
-        shares: of the classes among them, (classes,).
-        shown: test pictures at their own size, sRGB in [0, 1].
-        labels: (n,), of the test pictures.
-        teacher, judge: see the module.
-        size: side at which networks see pictures.
-    """
-
-    seen: Tensor
-    y: Tensor
-    means: Tensor
-    shares: Tensor
-    shown: Tensor
-    labels: Tensor
-    teacher: colorize.Teacher
-    judge: nn.Module
-    size: int
+OBJECTIVES = ablated(OURS)
 
 
 class Study(runner.Study[Size]):
@@ -393,62 +362,6 @@ def predictor(G: networks.ChromaGenerator, bins: Bins | None) -> Callable[[Tenso
     if bins is None:
         return lambda L, labels: colorize.chroma(G, L)
     return lambda L, labels: bins.chroma(G(scale_l(colorize.shrink(L, G.size)), classes=False).ab.float())
-
-
-def trivial(task: Task, method: str, L: Tensor, labels: Tensor) -> Tensor:
-    """ab of what needs no network; `class-map` is told the true class, which no method of colouring is."""
-    if method == "grey":
-        return torch.zeros(len(L), 2, 1, 1)
-    if method == "mean":
-        colour = (task.means.mean((2, 3)) * task.shares[:, None]).sum(0)
-        return colour.reshape(1, 2, 1, 1).expand(len(L), -1, -1, -1)
-    return task.means[labels]
-
-
-@torch.no_grad()
-def coloured(shown: Tensor, answer: Callable[[Tensor, Tensor], Tensor], labels: Tensor) -> Tensor:
-    """sRGB (n, 3, h, w) in [0, 1] on the CPU, in steps of 1/255 as a file holds it, with the L of `shown`."""
-    done = []
-    for x, y in zip(shown.split(100), labels.split(100), strict=True):
-        L = lightness(x)
-        done.append((colorize.merge(L, answer(L, y).to(L)) * 255).round().cpu() / 255)
-    return torch.cat(done)
-
-
-def judged(task: Task, pictures: Tensor) -> Scores:
-    """Every number of METRICS, on the CPU."""
-    judge = task.judge.cpu()
-    seen = torch.cat([colorize.shrink(part, task.size) for part in pictures.split(500)])
-    real = pictures is task.shown  # which differs from itself by nothing
-    found = {"colourfulness": round(metrics.colourfulness(pictures), 4)} if real else compared(pictures, task.shown)
-    return {**found, "accuracy": round(colorize.accuracy(judge, 2 * seen - 1, task.labels), 4)}
-
-
-def compared(x: Tensor, y: Tensor) -> Scores:
-    """x with y, sRGB (n, 3, h, w) in [0, 1]."""
-    lab, truth = (torch.cat([rgb_to_lab(part) for part in pictures.split(200)]) for pictures in (x, y))
-    found = {
-        "psnr": metrics.psnr(x, y, 1),
-        "psnr-ab": metrics.chroma_psnr(lab, truth),
-        "ssim": metrics.ssim(x, y, 1),
-        "colourfulness": metrics.colourfulness(x),
-    }
-    return {metric: round(value, 4) for metric, value in found.items()}
-
-
-def photographs(answer: Callable[[Tensor, Tensor], Tensor], device: torch.device, most: int) -> Scores | None:
-    """Photographs at 256 pixels, never trained on: what `compared` says; None where they are not here."""
-    try:
-        pictures = data.load("photos", "test", size=256)
-    except UsageError:
-        return None
-    images = pictures.images[chroma_of(pictures.images) >= GREY_BELOW][:most].float() / 255
-    return compared(coloured(images.to(device), answer, torch.zeros(len(images), dtype=torch.int64)), images)
-
-
-def chroma_of(images: Tensor) -> Tensor:
-    """(n,) mean chroma sqrt(a² + b²), in CIE units, of uint8 pictures."""
-    return torch.cat([rgb_to_lab(x.float() / 255)[:, 1:].norm(dim=1).mean((1, 2)) for x in images.split(200)])
 
 
 TALK = {

@@ -10,7 +10,7 @@ Zhang, Isola & Efros, Colorful image colorization, 2016, section 2.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,23 @@ from torch.nn.functional import avg_pool2d, l1_loss, log_softmax, softplus
 from genimg.gan.networks import ChromaGenerator
 from genimg.gan.runs import Recipe, Run
 from genimg.numerics.color import in_gamut, unscale_ab
-from genimg.problems.colorize import Features, Pictures, answered
+from genimg.problems.colorize import ChromaObjective, Features, Pictures, answered
 
 L1 = 100.0  # Isola's weight, on colours in [-1, 1]
 SPACING = 10.0  # of the bins, in CIE units
 NEAREST, SIGMA = 5, 5.0  # a colour is spread over so many bins
 UNIFORM = 0.5  # share of the uniform law in the rebalanced one
 TEMPERATURE = 0.38  # of the annealed mean
+
+
+def ablated(objective: ChromaObjective) -> dict[str, ChromaObjective]:
+    """The objective whole, without one of its parts, and without both."""
+    return {
+        "l2": replace(objective, adversarial=0.0, classes=0.0),
+        "full": objective,
+        "no-class": replace(objective, classes=0.0),
+        "no-wgan": replace(objective, adversarial=0.0),
+    }
 
 
 def pix2pix_steps(

@@ -27,7 +27,8 @@ from genimg.gan import networks, objectives
 from genimg.gan.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.gan.training import critic_steps, encoder_steps, gan_steps
 from genimg.lab.experiments import runner
-from genimg.numerics import metrics, transport
+from genimg.lab.experiments.pyramid import PATCH, distances
+from genimg.numerics import metrics
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,6 @@ SIZES = {
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
 NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
-PATCH, PER_IMAGE, DIRECTIONS = 7, 8, 256
 FEATURE_SIDE, SEEN_SIDE = 16, 224
 _PIXELS = f"3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
 _IN_PIXELS = "The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only."
@@ -310,46 +310,10 @@ def measure(
 
 @torch.no_grad()
 def seen(judge: networks.EfficientNetLite0, x: Tensor) -> Tensor:
-    """(n, 1280) features of images (n, 1 or 3, h, w) in [-1, 1], looked at with the side that the judge was trained on."""
+    """(n, 1280) features of images (n, 1 or 3, h, w) in [-1, 1], enlarged to the side that the judge was trained on."""
     parts = []
     for part in x.split(50):
         large = interpolate((part + 1) / 2, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=False)
         large = large.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         parts.append(judge.head(judge.trunk(large)[-1]))
     return torch.cat(parts)
-
-
-def distances(real: Tensor, fake: Tensor, scales: int, seed: int) -> dict[str, float]:
-    """Sliced W1 between patches of each scale, by its side in pixels: the same places and directions for all laws."""
-    rng = seeding.rng(seeding.child(seed, "slices"))
-    found = {}
-    for x, y in zip(bands(real, scales), bands(fake, scales), strict=True):
-        corners = torch.randint(x.shape[-1] - PATCH + 1, (2, len(x), PER_IMAGE), generator=rng)
-        found[str(x.shape[-1])] = transport.sliced_w1(patches(x, corners), patches(y, corners), DIRECTIONS, rng)
-    return found
-
-
-def bands(x: Tensor, scales: int) -> list[Tensor]:
-    """A Laplacian pyramid: what each halving of the side loses, then what is left; finest first.
-
-    Source: Burt and Adelson 1983; compared by patches as in Karras et al. 2018, section 5, but with means of 2 x 2
-    pixels, and without scaling the patches to unit variance.
-
-    Example:
-        >>> fine, coarse = bands(torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]]), 2)
-        >>> fine.flatten().tolist(), coarse.flatten().tolist()
-        ([-3.0, -1.0, 1.0, 3.0], [4.0])
-    """
-    found = []
-    for _ in range(scales - 1):
-        small = avg_pool2d(x, 2)
-        found.append(x - interpolate(small, scale_factor=2, mode="bilinear", align_corners=False))
-        x = small
-    return [*found, x]
-
-
-def patches(x: Tensor, corners: Tensor) -> Tensor:
-    """(n · k, c · 49): k patches of each image, their (top, left) in `corners` (2, n, k)."""
-    tops, lefts = corners
-    windows = x.unfold(2, PATCH, 1).unfold(3, PATCH, 1)  # (n, c, tops, lefts, 7, 7)
-    return windows[torch.arange(len(x))[:, None], :, tops, lefts].flatten(0, 1).flatten(1)

@@ -14,16 +14,14 @@ left below `out` for the same profile and seed, else those of the zoo.
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genimg import data, zoo
 from genimg._base import seeding
@@ -33,7 +31,9 @@ from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
 from genimg.lab.experiments import fills, runner
-from genimg.numerics import metrics
+from genimg.lab.experiments.cells import Cell, best_fill, psnr
+from genimg.lab.experiments.formulations import OWN, TABLE, slug
+from genimg.lab.experiments.searches import LATER_LR, LR, Search, Task, both, extended, filled, reach, search
 from genimg.problems import inpaint
 from genimg.problems.inpaint import masks
 
@@ -81,15 +81,6 @@ SIZES = {
         holes=(0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875), batch=512, amp=True,
     ),
 }  # fmt: skip
-LR, LATER_LR = 0.1, 0.01
-
-
-class Search(NamedTuple):
-    """Where a search starts, its rate and its steps."""
-
-    start: str
-    lr: float
-    steps: int
 
 
 class Source(NamedTuple):
@@ -112,53 +103,12 @@ TABLES = {"centre": "a", "squares": "b"}  # masks, and the table of the talk tha
 HOLES = {"centre": "centre square, half the side", "squares": "three squares, a quarter of the side, anywhere"}
 
 
-def _table() -> dict[str, inpaint.Formulation]:
-    """The rows of the talk's two tables, slides "Quantitative results". z is not clipped, so that all search alike."""
-    weights = ((0.1, 0.9, 1.0), (0.5, 0.5, 1.0), (0.1, 0.9, 0.5), (0.5, 0.5, 0.5))
-    rows = {"Yeh 2017": inpaint.yeh()}
-    rows |= {f"Yeh 2017 + gradient, {p} {g} {e}": inpaint.yeh(p, g, e) for p, g, e in weights}
-    return rows | {f"ours, {p} {g} {e}": inpaint.ours(p, g, e) for p, g, e in weights}
-
-
-TABLE = _table()
-OWN = tuple(name for name in TABLE if name.startswith("ours"))
 EXTENSIONS = {
     "restarts": "the best row's loss, the lowest of several searches per image",
     "average": "the same searches, the mean of their G(z) before Poisson editing",
     "later": "the lowest of them, then a search in the activations behind the first layer of G",
 }
 REACH = "reach"  # the search that sees the hole
-BLENDS = ("raw", "overlay", "poisson")
-Cell = dict[str, dict[str, dict[str, float | None]]]
-"""Scores by output (`BLENDS`), region (whole, hole) and metric (mse, psnr, psnr_images, ssim)."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What all methods share on one data set and for one seed: held-out images, networks, candidates to start from."""
-
-    y: Tensor
-    squares: Tensor
-    law: fills.Linear
-    G: nn.Module
-    D: nn.Module
-    pool: Tensor
-    level: inpaint.Level
-    size: Size
-    how: Search
-
-    def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
-        """(n, restarts, d): the best of the pool, or the mean of all z and then the best of the pool."""
-        if self.how.start != "mean":
-            return inpaint.best_starts(self.G, loss, self.pool, restarts)
-        mean = torch.zeros_like(self.pool[:1]).expand(len(loss), 1, -1)
-        if restarts == 1:
-            return mean
-        return torch.cat([mean, inpaint.best_starts(self.G, loss, self.pool, restarts - 1)], dim=1)
-
-    def mask(self, name: str) -> Tensor:
-        """(1, 1, h, w) for "centre", (n, 1, h, w) for "squares"."""
-        return masks.centre_square(self.y.shape[-1]) if name == "centre" else self.squares
 
 
 class Study(runner.Study[Size]):
@@ -261,7 +211,7 @@ class Study(runner.Study[Size]):
         holes = {}
         for share in self.size.holes:
             square = masks.centre_square(task.y.shape[-1], share)
-            made = partial(both, task, square, best["centre"])
+            made = partial(both, task, square, TABLE[best["centre"]])
             holes[str(share)] = part(f"hole-{share}", made, row=best["centre"])
         return {
             "tables": tables, "holes": holes, "reach": seen["whole"], "best": best,
@@ -354,164 +304,6 @@ class Study(runner.Study[Size]):
             dataset=f"{images}; centre squares", rows=[one["best"]["centre"] for one in found],
         )  # fmt: skip
         return made
-
-
-def latents(
-    G: nn.Module,
-    task: Task,
-    mask: Tensor,
-    formulation: inpaint.Formulation,
-    steps: int,
-    restarts: int = 1,
-    start: Tensor | None = None,
-    lr: float | None = None,
-) -> Tensor:
-    """ẑ (n, r, d) of each image, the lowest loss first.
-
-    Args:
-        G: searched; that of the task, or its later layers.
-        task: images, critic, candidates.
-        mask: 1 = known.
-        formulation: what is minimised, but for the level of the critic, which is the task's.
-        steps, lr: of `search_steps`; the task's rate if None.
-        restarts: searches per image.
-        start: (n, r, d), from where to search; None starts where the task does.
-    """
-    lr = task.how.lr if lr is None else lr
-    mask, found = mask.to(task.y), []
-    if isinstance(formulation.prior_loss, inpaint.LogPrior):
-        formulation = replace(formulation, prior_loss=inpaint.LogPrior(task.level))
-    for rows in torch.arange(len(task.y)).split(max(1, task.size.batch // restarts)):
-        loss = inpaint.Loss(task.D, task.y[rows], mask if len(mask) == 1 else mask[rows], formulation)
-        z = task.starts(loss, restarts) if start is None else start[rows]
-        (last,) = deque(inpaint.search_steps(G, loss, z, steps=steps, lr=lr, amp=task.size.amp), maxlen=1)
-        order = last.best_loss.argsort(dim=1)
-        found.append(last.best_z.gather(1, order[..., None].expand_as(last.best_z)))
-    return torch.cat(found)
-
-
-def pictures_of(G: nn.Module, z: Tensor, batch: int) -> Tensor:
-    """G(z) (n, c, h, w), a batch at a time."""
-    with torch.no_grad():
-        return torch.cat([G(part) for part in z.split(batch)])
-
-
-def search(task: Task, mask: Tensor, loss: inpaint.Formulation) -> Cell:
-    """The cell of one row: one search per image."""
-    z = latents(task.G, task, mask, loss, task.how.steps)
-    return score(task, mask, pictures_of(task.G, z[:, 0], task.size.batch))
-
-
-def filled(task: Task, mask: Tensor) -> dict[str, Cell]:
-    """The cells of all fills without a generator."""
-    return {name: score(task, mask, fills.fill(name, task.y, mask, task.law)) for name in fills.METHODS}
-
-
-def both(task: Task, mask: Tensor, row: str) -> dict[str, Cell]:
-    """One row and all fills under one mask."""
-    return {"search": search(task, mask, TABLE[row]), **filled(task, mask)}
-
-
-def extended(task: Task, mask: Tensor, loss: inpaint.Formulation) -> dict[str, Cell]:
-    """The cells of `EXTENSIONS`: one set of searches serves all three."""
-    size = task.size
-    z = latents(task.G, task, mask, loss, task.how.steps, size.restarts)
-    images = pictures_of(task.G, z.flatten(0, 1), size.batch).unflatten(0, z.shape[:2])
-    later = Later(task.G).eval()
-    with torch.no_grad():
-        start = later.start(z[:, 0]).flatten(1)[:, None]
-    h = latents(later, task, mask, loss, size.later_steps, start=start, lr=LATER_LR)
-    guides = {
-        "restarts": images[:, 0],
-        "average": images.mean(1),
-        "later": pictures_of(later, h[:, 0], size.batch),
-    }
-    return {name: score(task, mask, guide) for name, guide in guides.items()}
-
-
-class Later(nn.Module):
-    """A generator without its first layer: activations h (n, d) → images.
-
-    With as many unknowns as h has, almost any image can be reached, likely or not, so the search starts from G's own
-    activations at ẑ and takes few and small steps.
-    """
-
-    def __init__(self, G: nn.Module) -> None:
-        super().__init__()
-        if not {"start", "blocks", "end"} <= dict(G.named_children()).keys():
-            raise UsageError("the later layers of this generator are not known; it needs start, blocks and end")
-        self.start: nn.Module = G.get_submodule("start")
-        self.rest = nn.Sequential(G.get_submodule("blocks"), G.get_submodule("end"))
-        with torch.no_grad():
-            self.shape = self.start(torch.zeros(1, int(G.latent)).to(next(G.parameters()))).shape[1:]  # type: ignore[arg-type]
-
-    def forward(self, h: Tensor) -> Tensor:
-        return self.rest(h.unflatten(1, self.shape))
-
-
-def reach(task: Task) -> dict[str, Any]:
-    """How near the generator comes to each image when it is shown all of it, by the distance ‖G(z) − y‖.
-
-    Returns:
-        `whole`: scores of G(ẑ) over the whole image; `cells`: what this ẑ, which saw the hole, gives for each mask.
-    """
-    size = task.size
-    everything = torch.ones(1, 1, *task.y.shape[2:])
-    distance = inpaint.Formulation(1.0, 0.0, 0.0, norm=inpaint.l2, window=None)
-    restarts = 1 if task.how.start == "mean" else size.restarts
-    z = latents(task.G, task, everything, distance, size.reach_steps, restarts)
-    images = pictures_of(task.G, z[:, 0], size.batch)
-    return {
-        "whole": compared(images, task.y),
-        "cells": {mask: score(task, task.mask(mask), images) for mask in TABLES},
-    }
-
-
-def score(task: Task, mask: Tensor, guide: Tensor) -> Cell:
-    """Every number of one method under one mask."""
-    mask = mask.to(task.y)
-    outputs = dict(zip(BLENDS, inpaint.blend(task.y, guide, mask), strict=True))
-    return {name: {"whole": compared(x, task.y), "hole": compared(x, task.y, mask == 0)} for name, x in outputs.items()}
-
-
-def compared(x: Tensor, y: Tensor, where: Tensor | None = None) -> dict[str, float | None]:
-    """MSE, PSNR of the mean MSE, mean PSNR of the images, SSIM, on the scale 0 to 255; None stands for infinity.
-
-    The mean over images is infinite as soon as one is restored exactly, as a black corner of a digit is.
-    """
-    x, y = ((values.cpu().double() + 1) * 127.5 for values in (x, y))
-    where = None if where is None else where.cpu()
-    found = {
-        "mse": metrics.mse(x, y, where),
-        "psnr": metrics.psnr(x, y, 255, "mse", where),
-        "psnr_images": metrics.psnr(x, y, 255, "images", where),
-        "ssim": metrics.ssim(x, y, 255, where),
-    }
-    return {name: round(value, 4) if math.isfinite(value) else None for name, value in found.items()}
-
-
-def psnr(cell: Cell, output: str = "poisson") -> float:
-    """PSNR of the mean MSE over the whole image, the talk's number."""
-    value = cell[output]["whole"]["psnr"]
-    return math.inf if value is None else value
-
-
-def best_fill(cells: dict[str, Cell]) -> tuple[float, str]:
-    """(PSNR, name) of the best fill without a generator, its better output."""
-    return max((psnr(cells[name], output), name) for name in fills.METHODS for output in ("overlay", "poisson"))
-
-
-def slug(row: str) -> str:
-    """A row as the claims of the talk call it.
-
-    Example:
-        >>> [slug(row) for row in list(TABLE)[:6:5]], slug("Yeh 2017 + gradient, 0.1 0.9 1.0")
-        (['yeh', 'ours-p1-g9-r10'], 'yehgrad-p1-g9-r10')
-    """
-    kind, _, weights = row.partition(", ")
-    numbers = [round(10 * float(w)) for w in weights.split()]
-    name = "ours" if kind == "ours" else "yehgrad" if numbers else "yeh"
-    return "-".join([name, *(f"{letter}{n}" for letter, n in zip("pgr", numbers, strict=False))])
 
 
 DEVIATIONS = (

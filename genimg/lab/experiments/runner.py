@@ -95,7 +95,7 @@ class Job:
         every = list({id(part): part for part in parts}.values())
         weights = {part.get("weights") for part in every}
         common: dict[str, Any] = {
-            "source": "this project", "unit": "1", "better": "higher", "reported": None,
+            "source": "this project", "unit": "1", "better": "higher", "reported": None, "deviations": [],
             "seeds": self.seeds, "profile": self.profile,
             "device": ", ".join(sorted({part["device"] for part in every})),
             "commit": " ".join(sorted({part["commit"] for part in every})),

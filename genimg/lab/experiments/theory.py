@@ -70,7 +70,6 @@ class Study(runner.Study[Size]):
                 "unit": "nat",
                 "better": "lower",
                 "reported": 0.0,
-                "deviations": [],
             },
             "theory-w1-duality": {
                 "claim": "W1 as an infimum over couplings equals its supremum over 1-Lipschitz functions",
@@ -79,10 +78,8 @@ class Study(runner.Study[Size]):
                 "dataset": f"two clouds of {size.points} points in R^2, Gaussian, means 2 apart",
                 "method": "network simplex (POT) against a linear programme over potentials (HiGHS)",
                 "metric": "|primal - dual| / primal",
-                "unit": "1",
                 "better": "lower",
                 "reported": 0.0,
-                "deviations": [],
             },
             "theory-tv-factor": {
                 "claim": "the supremum over -1 <= D <= 1 is twice delta, not delta",
@@ -91,8 +88,6 @@ class Study(runner.Study[Size]):
                 "dataset": f"{size.laws} pairs of random laws on {size.support} points",
                 "method": "value of D* = 1_P - 1_N over transport with the 0-1 cost, mean over pairs",
                 "metric": "ratio",
-                "unit": "1",
-                "better": "higher",
                 "reported": 1.0,
                 "deviations": [
                     "The slide equates the supremum with delta; with its own definition of delta the ratio is 2."
@@ -105,10 +100,7 @@ class Study(runner.Study[Size]):
                 "dataset": "N(2, 1) against N(0, 1)",
                 "method": f"WGAN-GP, lambda 10, MLP 1-64-64-1, {size.steps} steps",
                 "metric": "E D(real) - E D(fake)",
-                "unit": "1",
                 "better": "lower",
-                "reported": None,
-                "deviations": [],
             },
         }
         return {

@@ -146,12 +146,14 @@ def derivative(value: Tensor, of: Tensor) -> Tensor | None:
         ) from None
 
 
-def same(given: Tensor, other: Tensor) -> bool:
+def same(given: Tensor, other: Tensor | float) -> bool:
     """Whether two answers agree to the precision of float32 and of a rounded result: 1e-3 of their size."""
-    return bool(torch.allclose(given, other.double(), rtol=1e-3, atol=1e-4))
+    return bool(torch.allclose(given, torch.as_tensor(other, dtype=torch.float64), rtol=1e-3, atol=1e-4))
 
 
-def compare(given: Tensor, right: Tensor, mistakes: Iterable[tuple[Tensor, str]], otherwise: str) -> None:
+def compare(
+    given: Tensor, right: Tensor | float, mistakes: Iterable[tuple[Tensor | float, str]], otherwise: str
+) -> None:
     """Nothing, if `given` is right.
 
     Raises:

@@ -53,13 +53,13 @@ def no_idea(c: object, value: object, experiment: object) -> Verdict:
     if abs(number(c, "c") - 0.5) > 1e-6:
         raise NotYet("c is not the best constant: where is the derivative of log c + log(1 - c) zero?")
     mistakes = [
-        (torch.tensor(-LOG2), "V is a sum of two logarithms, one for real and one for generated samples"),
-        (torch.tensor(2 * LOG2), "the sign is the other way round: logarithms of probabilities are not positive"),
-        (torch.tensor(LOG2), "V is a sum of two logarithms of probabilities: neither is positive"),
-        (torch.tensor(-2.0), "logarithms are natural in this book"),
-        (torch.tensor(-math.log10(4)), "logarithms are natural in this book"),
+        (-LOG2, "V is a sum of two logarithms, one for real and one for generated samples"),
+        (2 * LOG2, "the sign is the other way round: logarithms of probabilities are not positive"),
+        (LOG2, "V is a sum of two logarithms of probabilities: neither is positive"),
+        (-2.0, "logarithms are natural in this book"),
+        (-math.log10(4), "logarithms are natural in this book"),
     ]
-    compare(numbers(value, (), "the value"), torch.tensor(-2 * LOG2), mistakes, "put c into log c + log(1 - c)")
+    compare(numbers(value, (), "the value"), -2 * LOG2, mistakes, "put c into log c + log(1 - c)")
     hints = {
         "A": "looking at samples says nothing about what V measures",
         "B": "training G longer changes the question: is the G of now any good?",

@@ -134,8 +134,8 @@ def auroc(area: object) -> Verdict:
     }
     compare(
         numbers(call(area, outputs, anomalous), (), "the area"),
-        torch.tensor(right),
-        [(torch.tensor(wrong), hint) for wrong, hint in mistakes.items()],
+        right,
+        mistakes.items(),
         "of all pairs of an anomaly and a normal image, in which share has the anomaly the larger score −D_TV?",
     )
     return Verdict(True, "Only ranks count, so any increasing function of D will do.")

@@ -34,23 +34,23 @@ def three_points(answer: object) -> Verdict:
     delta, supremum, w1, bounded, steep = (numbers(answer[n], s, n) for n, s in zip(names, shapes, strict=True))
     compare(
         delta,
-        torch.tensor(0.75),
+        0.75,
         [
-            (torch.tensor(1.5), "delta is in [0, 1]: half of the sum of |p1 - p2|"),
-            (torch.tensor(0.5), "not the largest difference at one point: the event may contain several"),
+            (1.5, "delta is in [0, 1]: half of the sum of |p1 - p2|"),
+            (0.5, "not the largest difference at one point: the event may contain several"),
         ],
         "delta is half of the sum of |p1 - p2|",
     )
-    mistakes = [(torch.tensor(0.75), "critics between -1 and 1 have a range of 2: the supremum is twice delta")]
-    compare(supremum, torch.tensor(1.5), mistakes, "the supremum over -1 <= D <= 1 is the sum of |p1 - p2|")
+    mistakes = [(0.75, "critics between -1 and 1 have a range of 2: the supremum is twice delta")]
+    compare(supremum, 1.5, mistakes, "the supremum over -1 <= D <= 1 is the sum of |p1 - p2|")
     mistakes = [
-        (torch.tensor(1.25), "the points lie at 0, 1, 3 and not at 0, 1, 2: multiply by the distances"),
-        (torch.tensor(4.5), "the costs are squared; W1 is in the unit of x"),
-        (torch.tensor(math.sqrt(4.5)), "this is W2, with squared costs; W1 takes the distance itself"),
-        (torch.tensor(0.75), "only how much mass moves; multiply by how far"),
-        (torch.tensor(1.0), "the area between the distribution functions has two pieces, one of them of width 2"),
+        (1.25, "the points lie at 0, 1, 3 and not at 0, 1, 2: multiply by the distances"),
+        (4.5, "the costs are squared; W1 is in the unit of x"),
+        (math.sqrt(4.5), "this is W2, with squared costs; W1 takes the distance itself"),
+        (0.75, "only how much mass moves; multiply by how far"),
+        (1.0, "the area between the distribution functions has two pieces, one of them of width 2"),
     ]
-    compare(w1, torch.tensor(2.0), mistakes, "W1 is the area between the two distribution functions")
+    compare(w1, 2.0, mistakes, "W1 is the area between the two distribution functions")
     _critic("bounded", bounded, 1.5)
     if float(bounded.abs().max()) > 1 + 1e-6:
         raise NotYet("the bounded critic leaves [-1, 1]")
@@ -106,13 +106,13 @@ def diameter(grey: object, pair: object) -> Verdict:
         Not yet: the values go from -1 to 1: two pixels may be 2 apart
     """
     mistakes = [
-        (torch.tensor(28.0), "the values go from -1 to 1: two pixels may be 2 apart"),
-        (torch.tensor(1568.0), "the distance is Euclidean: the root of a sum of squares, not a sum"),
-        (torch.tensor(784.0), "the distance is Euclidean: the root of a sum of squares; and pixels may be 2 apart"),
-        (torch.tensor(2.0), "this is the range of one pixel; an image has 784"),
-        (torch.tensor(28 * math.sqrt(2)), "a difference of 2 counts as 4 under the root"),
+        (28.0, "the values go from -1 to 1: two pixels may be 2 apart"),
+        (1568.0, "the distance is Euclidean: the root of a sum of squares, not a sum"),
+        (784.0, "the distance is Euclidean: the root of a sum of squares; and pixels may be 2 apart"),
+        (2.0, "this is the range of one pixel; an image has 784"),
+        (28 * math.sqrt(2), "a difference of 2 counts as 4 under the root"),
     ]
-    compare(numbers(grey, (), "R"), torch.tensor(56.0), mistakes, "how far are a black and a white image apart?")
+    compare(numbers(grey, (), "R"), 56.0, mistakes, "how far are a black and a white image apart?")
     from genimg.numerics.divergence import delta
     from genimg.numerics.transport import w1_1d
 
