@@ -76,3 +76,13 @@ def test_every_figure_is_described_to_those_who_do_not_see_it(name):
         for output in cell.get("outputs", []):
             page = output.get("data", {}).get("text/html", "")
             assert all(re.search(r'alt="[^"]{10,}"', tag) for tag in re.findall('<img src="data:[^>]*>', page)), cell.id
+
+
+def test_every_chapter_tells_its_goals_and_ends_with_summary_and_exercises():
+    for path in notebooks.chapters(BOOK.parent):
+        if path.stem[:2] not in ("08", "09"):
+            text = "\n".join(cell.source for cell in notebooks.read(path).cells if cell.cell_type == "markdown")
+            goals = text[: text.index("\n## ")].split("You will be able to\n\n")[1]
+            assert goals.startswith("- "), path.stem
+            heads = [line for line in text.splitlines() if line.startswith("## ")]
+            assert heads[-2:] == ["## Summary", "## Exercises"], path.stem
