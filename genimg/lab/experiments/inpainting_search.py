@@ -115,10 +115,10 @@ class Study(runner.Study[Size]):
             G, D = networks.dcgan(8, self.size.side, self.y.shape[1], 8, seed=seeding.child(seed, "networks"))
             return inpaint.frozen(G.to(self.job.device)), inpaint.frozen(D.to(self.job.device)), None
         path = trained if trained.is_file() else zoo.file("faces", "gan")
-        G, D = zoo.load(path, self.job.device)
-        for network in (G, D):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return G, D, sha256(path)
+        pair = zoo.load(path, self.job.device)
+        for network in pair:
+            network.to(memory_format=torch.channels_last)
+        return *pair, sha256(path)
 
     def curve(self, G: nn.Module, D: nn.Module, pool: Tensor, mask: Tensor, variant: Variant) -> dict[str, float]:
         """PSNR by number of steps, of the image with the lowest loss so far."""

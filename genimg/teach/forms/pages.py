@@ -43,7 +43,7 @@ def fill(site: Path, forms: Sequence[Form] = FORMS) -> int:
 
 
 def _is_hint(tag: Tag) -> bool:
-    classes = tag.get("class") or []
+    classes: list[str] = list(tag.get("class") or [])
     return "admonition" in classes and "dropdown" in classes and "solution" not in classes
 
 

@@ -6,6 +6,8 @@ Each names answers for `gi.check`, right ones and typical mistakes; which number
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +34,7 @@ def _spread_data() -> Tensor:
     return x * _column(0.5, 1.0, 2.0) + _column(1.0, -2.0, 0.5)
 
 
-def _fit(sigma: object) -> object:
+def _fit(sigma: object) -> tuple[Any, ...]:
     """(sigma, ELBO) as functions of data, from a function for sigma alone."""
 
     def collapsed(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,7 +96,7 @@ PUSHFORWARD = (
 )  # fmt: skip
 
 
-def _logit(square: float, log: float) -> object:
+def _logit(square: float, log: float) -> Callable[..., Tensor]:
     """A logit with these factors of its two terms."""
 
     def logit(x: Tensor, mean1: float, std1: float, mean2: float, std2: float) -> Tensor:
@@ -172,7 +174,7 @@ GAME = (
 )  # fmt: skip
 
 
-def _three(w1: float) -> object:
+def _three(w1: float) -> tuple[Any, ...]:
     best = {"delta": 0.75, "supremum": 1.5, "bounded": [1.0, 1.0, -1.0], "lipschitz": [0.0, -1.0, -3.0]}
     return (best | {"W1": w1},)
 
