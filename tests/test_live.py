@@ -40,9 +40,14 @@ def test_onnxruntime_computes_what_torch_computes(files, name):
     with torch.no_grad():
         expected = graph.module(*graph.inputs.values())
     assert len(found) == len(graph.outputs)
-    for one, other in zip(found, expected if isinstance(expected, tuple) else (expected,), strict=True):
-        scale = max(1.0, float(other.abs().max()))
-        torch.testing.assert_close(torch.from_numpy(np.asarray(one)) / scale, other / scale, atol=2e-5, rtol=0)
+    for key, one, other in zip(
+        graph.outputs, found, expected if isinstance(expected, tuple) else (expected,), strict=True
+    ):
+        off = torch.from_numpy(np.asarray(one)) - other
+        if key == "slope":  # of |u| and ReLU: at a kink the last digit of u decides between two slopes
+            assert off.norm() < 1e-2 * other.norm()
+        else:
+            assert off.abs().max() <= 2e-5 * max(1.0, float(other.abs().max()))
 
 
 def test_weights_take_half_the_room_and_files_tell_nothing_of_this_machine(files):

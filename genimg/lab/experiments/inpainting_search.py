@@ -50,7 +50,7 @@ class Size:
 
 
 SIZES = {
-    "quick": Size("lfw", "test", 32, images=3, looks=(1, 2), candidates=4, batch=4, amp=False),
+    "quick": Size("lfw", "test", 32, images=3, looks=(0, 1, 2), candidates=4, batch=4, amp=False),
     "cpu": Size("celeba", "val", 64, images=32, looks=(0, 10, 20, 40, 60), candidates=256, batch=32, amp=True),
     "full": Size(
         "celeba", "val", 64, images=500, looks=(0, 10, 20, 40, 60, 100, 200, 400), candidates=2048, batch=256, amp=True
