@@ -8,8 +8,10 @@ CHAPTERS := $(wildcard book/*.ipynb)
 CONSTRAINTS ?= $(if $(filter 3.11,$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')),-c constraints.txt)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Two chapters run at once in the tests, each with one thread; sums then have the same last digit in every run.
-ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
+# Two chapters run at once in the tests, each with one thread, and with the vectors that all processors have; sums then
+# have the same last digit in every run. The same as ENVIRONMENT of genimg/press/execution.py.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0 \
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Zen
 
 .DEFAULT_GOAL := help
 .PHONY: help book test lint types layers unit browser site notebooks publish bench clean
