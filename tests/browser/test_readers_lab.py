@@ -33,7 +33,7 @@ def test_a_chapter_reads_well(path, lab, watched, shot, references):
     assert not RAW.search(text), RAW.findall(text)
     assert page.locator("mjx-merror").count() == 0
     hints = sum(cell.source.count("<details>") for cell in told)
-    assert page.locator("details:not([open]) > summary").count() == hints
+    assert page.locator(".jp-MarkdownCell details:not([open]) > summary").count() == hints
     shot(page, f"readers-{path.stem}")
     if hints:
         page.locator("summary").first.scroll_into_view_if_needed()
