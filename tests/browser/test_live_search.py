@@ -136,7 +136,10 @@ def test_a_painted_hole_is_filled_as_the_package_fills_it(show, shot, images):
     root.locator(".compare label", has_text="Poisson").click()
     shot(page, "live-search-1200")
 
-    seen = [{name: torch.tensor(values, dtype=torch.float32) for name, values in step.items()} for step in page.evaluate("seen")]
+    seen = [
+        {name: torch.tensor(values, dtype=torch.float32) for name, values in step.items()}
+        for step in page.evaluate("seen")
+    ]
     mask, y, start = (seen[0][name] for name in ("mask", "y", "z"))
     mask = mask.view(1, 1, 64, 64)
     assert count.startswith(f"{int((1 - mask).sum())} of 4096") and 200 < float((1 - mask).sum()) < 400
