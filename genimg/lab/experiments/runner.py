@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -105,7 +106,7 @@ class Job:
         return Record(**{**common, **fields})
 
 
-class Study(Generic[Size]):
+class Study(ABC, Generic[Size]):
     """An experiment at work; the module of an experiment has a subclass of this name.
 
     Args:
@@ -123,20 +124,20 @@ class Study(Generic[Size]):
         """What a run that begins anew removes: the folders of its seeds."""
         yield from map(self.job.of, self.job.seeds)
 
+    @abstractmethod
     def count(self) -> int:
         """How often `Job.tell` is called, or how many steps there are."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """Makes what all seeds share."""
 
+    @abstractmethod
     def parts(self, seed: int) -> Any:
         """What one seed gives, each part of it by `Job.part`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def records(self, found: dict[int, Any]) -> dict[str, Record]:
         """What was measured, by the names of the records; `found` is what `parts` gave for each seed."""
-        raise NotImplementedError
 
     def run(self, resume: bool) -> dict[str, Record]:
         """All of it, in order."""
