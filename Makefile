@@ -8,10 +8,9 @@ CHAPTERS := $(wildcard book/*.ipynb)
 CONSTRAINTS ?= $(if $(filter 3.11,$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')),-c constraints.txt)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Two chapters run at once in the tests, each with one thread, and with the vectors that all processors have; sums then
-# have the same last digit in every run. The same as ENVIRONMENT of genimg/press/execution.py.
-ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0 \
-	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Zen
+# Two chapters run at once in the tests, in the environment that `genimg run` gives them: one thread each, and vectors
+# of one width, so that sums have the same last digit in every run.
+ENVIRONMENT = $(shell $(BIN)/python -c 'from genimg.press.execution import ENVIRONMENT as e; print(*map("=".join, e.items()))')
 
 .DEFAULT_GOAL := help
 .PHONY: help book test lint types layers unit browser site notebooks publish bench clean
@@ -48,7 +47,7 @@ site: .venv/.test-installed  ## The built book, page by page, by Chromium withou
 
 notebooks: .venv/.test-installed  ## Every chapter again, without network, against its stored outputs
 	@test -n "$(CHAPTERS)" || { echo "book/ holds no notebook" >&2; exit 1; }
-	$(ONE_THREAD) PYTHONPATH=tests/offline $(BIN)/pytest --nbval-lax --nbval-current-env -n 2 --dist loadscope $(CHAPTERS)
+	$(ENVIRONMENT) PYTHONPATH=tests/offline $(BIN)/pytest --nbval-lax --nbval-current-env -n 2 --dist loadscope $(CHAPTERS)
 
 publish: .venv/.book-installed  ## The pages as branch gh-pages, pushed to origin; REPOSITORY=owner/name where git has no origin
 	$(BIN)/genimg build --repository '$(REPOSITORY)'

@@ -10,6 +10,8 @@ import nbformat
 import pytest
 import torch
 
+from genimg._base import devices
+
 torch.set_num_threads(1)  # the suite takes minutes instead of seconds where two workers share two cores
 matplotlib.use("Agg")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and all it starts, ignores Ctrl-C
@@ -26,6 +28,12 @@ def _close_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def in_bfloat16(monkeypatch):
+    """Networks compute in bfloat16 where that is wanted, also on a processor that only imitates it."""
+    monkeypatch.setattr(devices, "bfloat16", lambda device, wanted=True: bool(wanted))
 
 
 @pytest.fixture

@@ -411,6 +411,7 @@ def test_divergence_is_noticed_and_undone():
     assert same(start, state(G))
 
 
+@pytest.mark.usefixtures("in_bfloat16")
 def test_in_bfloat16_a_step_is_nearly_that_of_float32():
     a, b = (train(networks(), law(), steps=1, objective=IMPROVED, amp=amp, batch=32)[0] for amp in (False, True))
     for name in ("error", "adversarial", "classes", "penalty"):

@@ -492,6 +492,7 @@ def test_without_a_mask_it_is_the_projection_onto_the_range():
         ip.inpaint(G, D, wanted, all_known, law().sample(256))
 
 
+@pytest.mark.usefixtures("in_bfloat16")
 def test_a_search_in_bfloat16_ends_where_one_in_float32_does():
     G, D = gi.networks.dcgan(latent=8, size=32, channels=1, width=8, seed=0, up="resize")
     z = torch.randn(2, 8, generator=gi.rng(0))

@@ -1,5 +1,6 @@
 """`genimg inpaint` and what it is made of: picture files, masks for them, results, and all that is broken."""
 
+import json
 import os
 
 import numpy as np
@@ -241,3 +242,39 @@ def test_weights_in_a_file_are_those_of_the_name(model, tmp_path, monkeypatch):
     (model.parent / "manifest.json").unlink()
     with pytest.raises(UsageError, match="has no entry for a GAN"):
         zoo.load(model)
+
+
+def with_search(model, search):
+    """The same weights, whose recipe says how to search."""
+    manifest = json.loads(model.with_name("manifest.json").read_text("utf-8"))
+    manifest["small"]["recipe"]["search"] = search
+    model.with_name("manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def test_weights_that_say_how_to_search_are_searched_so(model, tmp_path):
+    with_search(model, {"start": "mean", "lr": 0.03, "steps": 5})
+    source = picture(tmp_path / "a.png")
+    assert genimg("inpaint", model, source, "--mask", "centre", "--out", tmp_path / "out").exit_code == 0
+    G, D = zoo.load(model)
+    y = torch.from_numpy(pixels(0))[None, None] / 127.5 - 1
+    mask = masks.centre_square(16)
+    best = inpaint.inpaint(G, D, y, mask, torch.zeros(1, 4), steps=5, lr=0.03).poisson
+    found = np.asarray(Image.open(tmp_path / "out" / "a-inpainted.png"), dtype=float)
+    assert abs(found - ((best[0, 0].numpy() + 1) * 127.5)).max() <= 1
+    longer = inpaint.inpaint(G, D, y, mask, torch.zeros(1, 4), steps=50, lr=0.1).poisson
+    assert abs(found - ((longer[0, 0].numpy() + 1) * 127.5)).max() > 1
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "mean", None, {"lr": "fast"}, {"lr": None}, {"lr": True}, {"lr": 0}, {"steps": "many"},
+        {"steps": None}, {"steps": 2.5}, {"steps": -3}, {"start": "middle"}, {"start": ["mean"]}, {"seed": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_recipe_that_cannot_be_followed_is_refused(model, tmp_path, search):
+    with_search(model, search)
+    result = genimg("inpaint", model, picture(tmp_path / "a.png"), "--mask", "centre", "--out", tmp_path / "out")
+    assert result.exit_code == 1 and not (tmp_path / "out").exists()
+    assert "not so that it could be followed" in result.stderr and len(result.stderr.strip().splitlines()) == 1

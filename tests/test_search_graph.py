@@ -14,6 +14,7 @@ from torch import nn
 import genimg as gi
 from genimg._base.errors import UsageError
 from genimg.problems.inpaint import OURS, Formulation, Loss, blend, search_steps
+from genimg.widgets import door
 from genimg.widgets.live.pullback import pullback, traced
 from genimg.widgets.live.search import Search
 
@@ -110,6 +111,14 @@ def test_with_the_shipped_faces_to_float32(preset):
     expected, gradient = by_autograd(G, D, z, mask, y, **WEIGHTS)
     assert torch.allclose(loss, expected, rtol=1e-5)
     close(slope, gradient, 1e-5)
+
+
+def test_the_page_searches_as_the_recipe_of_the_faces_says():
+    how = gi.zoo.recipe("faces")["search"]
+    assert how == {"start": "mean", "lr": door.RATE, "steps": door.STEPS}
+    source = MODULE.read_text("utf-8")
+    assert f"steps = {how['steps']}, lr = {how['lr']}," in source
+    assert f'model.get("live"), {how["steps"]}]' in source
 
 
 @pytest.fixture(scope="module")

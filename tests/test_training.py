@@ -200,6 +200,7 @@ def test_a_batch_in_parts_gives_the_same_step():
         run(1, gi.rng(9), game(), accumulate=3)
 
 
+@pytest.mark.usefixtures("in_bfloat16")
 def test_bfloat16_autocast_trains_and_keeps_float32_weights():
     G, D, real, latent = game()
     steps = run(3, gi.rng(9), (G, D, real, latent), amp=True)

@@ -8,9 +8,14 @@
     return state.toString(16).padStart(8, "0");
   }
 
-  // A number as people write it: 0.25, .25, 0,25, −3, 3/4, 25 %, 1e-3.
-  function parsed(text) {
-    const plain = text.trim().replace(/[−–]/g, "-").replace(/\s/g, "").replace(/^(-?\d*),(\d+)$/, "$1.$2");
+  // A number as people write it: 0.25, .25, 0,25, −3, 3/4, 25 %, 1e-3, 1,568. A comma may be decimal or part thousands.
+  function readings(text) {
+    const plain = text.trim().replace(/[−–]/g, "-").replace(/\s/g, "");
+    const parted = /^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?%?$/.test(plain) ? [plain.replaceAll(",", "")] : [];
+    return [plain.replace(/(\d*),(\d+)/g, "$1.$2"), ...parted].map(parsed).filter(Number.isFinite);
+  }
+
+  function parsed(plain) {
     const number = "[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?";
     const [, above, below, percent] = plain.match(new RegExp(`^(${number})(?:/(${number}))?(%)?$`, "i")) || [];
     if (above === undefined) return NaN;
@@ -18,13 +23,13 @@
   }
 
   function said(data, text) {
-    const value = parsed(text);
-    if (!Number.isFinite(value)) return [false, "type a number, such as 0.25, -3 or 3/4"];
-    const at = (entry) => entry.of.indexOf(hashed(data.salt, Math.floor(value / 10 ** entry.place + 0.5)));
-    const near = data.known.filter((entry) => at(entry) >= 0);
-    const off = (entry) => Math.abs(at(entry) - (entry.of.length - 1) / 2);
-    const entry = near.find((each) => each.right) || near.sort((a, b) => off(a) - off(b))[0];
-    if (entry) return [entry.right, entry.says];
+    const values = readings(text);
+    if (!values.length) return [false, "type a number, such as 0.25, -3 or 3/4"];
+    const at = (value, entry) => entry.of.indexOf(hashed(data.salt, Math.floor(value / 10 ** entry.place + 0.5)));
+    const near = values.flatMap((value) => data.known.map((entry) => ({ entry, at: at(value, entry) })).filter((each) => each.at >= 0));
+    const off = (each) => Math.abs(each.at - (each.entry.of.length - 1) / 2);
+    const best = near.find((each) => each.entry.right) || near.sort((a, b) => off(a) - off(b))[0];
+    if (best) return [best.entry.right, best.entry.says];
     return [false, "none of the usual slips gives this number; the hint above may help"];
   }
 

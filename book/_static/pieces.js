@@ -82,17 +82,19 @@
         steps.append(next);
       } else steps.append(made("span", {}, "This was the last piece."));
       dispatchEvent(new Event("resize")); // formulas and controls measure themselves anew
+      end.unobserve(steps); // a short last piece has its end in view at once
+      end.observe(steps);
     }
     function mark() {
       read.add(now);
       remembered.set(done, [...read].join(","));
     }
     // The last piece has no link to a next one: it is read when its end has been seen.
-    new IntersectionObserver(([seen]) => {
+    const end = new IntersectionObserver(([seen]) => {
       if (!seen.isIntersecting || whole || now + 1 < count || read.has(now)) return;
       mark();
       show(now);
-    }).observe(steps);
+    });
 
     button.addEventListener("click", () => {
       whole = !whole;
@@ -137,6 +139,8 @@
         remembered.set("genimg-guess", "shown");
         for (const group of groups) group.show(true);
         again.hidden = false;
+        answer[0].setAttribute("tabindex", "-1");
+        answer[0].focus({ preventScroll: true });
       });
       for (const each of answer) each.addEventListener("beforematch", () => show(true));
       groups.push({ answer, show });
@@ -147,6 +151,7 @@
       remembered.set("genimg-guess", "asked");
       for (const group of groups) group.show(false);
       again.hidden = true;
+      article.querySelector(".genimg-guess button")?.focus({ preventScroll: true });
     });
     const shown = remembered.get("genimg-guess") === "shown";
     again.hidden = !shown;
@@ -166,7 +171,10 @@
     const open = (node) => {
       openPiece(node);
       openAnswer(node);
-      if (node) node.scrollIntoView();
+      if (!node) return;
+      node.scrollIntoView();
+      if (node.tabIndex < 0) node.setAttribute("tabindex", "-1"); // the keyboard goes on from there
+      node.focus({ preventScroll: true });
     };
     openPiece(null);
     if (placed()) open(placed());

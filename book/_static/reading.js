@@ -238,12 +238,12 @@ function fitOutputs(article) {
     const set = box.matches("pre") ? box : box.querySelector("table");
     if (!set) continue;
     set.style.fontSize = "";
+    const least = Math.max(8, 0.67 * parseFloat(getComputedStyle(set).fontSize));
     for (let step = 0; step < 3 && box.clientWidth && box.scrollWidth > box.clientWidth + 1; step++) {
       const size = parseFloat(getComputedStyle(set).fontSize);
-      const wanted = Math.max(8, size * Math.max(0.67, (0.985 * box.clientWidth) / box.scrollWidth));
+      const wanted = Math.max(least, (0.985 * size * box.clientWidth) / box.scrollWidth);
       if (wanted >= size) break;
       set.style.fontSize = `${wanted.toFixed(2)}px`;
-      if (step === 0 && wanted <= 8) break;
     }
   }
 }

@@ -46,7 +46,10 @@ def bfloat16(device: torch.device | str, wanted: bool | None = True) -> bool:
         (True, False, False)
     """
     gpu = torch.device(device).type == "cuda"
-    return gpu if wanted is None else wanted and (gpu or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+    if gpu or not wanted:
+        return gpu if wanted is None else bool(wanted)
+    # Builds without oneDNN, as for macOS, lack the operator.
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def advice(error: BaseException) -> str | None:

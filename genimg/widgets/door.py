@@ -28,7 +28,7 @@ from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, jpeg_url, light, png_url
 
 CHAPTERS = {"face": "07_inpainting.html", "walk": "05_history_ad.html", "photos": "06_chromagan.html"}
-_STEPS = 40
+STEPS, RATE = 40, 0.03  # of the search, as in the recipe of the faces
 _FRAMES = 25
 _SIDE = 360  # pixels of a photograph in the page
 
@@ -66,7 +66,7 @@ def face() -> Face:
     filled = {}
     for name, preset in (("text", "text"), ("scratches", "strokes")):
         mask = masks.preset(preset, 64, seed=1)
-        found = inpaint.inpaint(G, D, x, mask, torch.zeros(1, int(G.latent)), steps=_STEPS, lr=0.03)  # type: ignore[arg-type]
+        found = inpaint.inpaint(G, D, x, mask, torch.zeros(1, int(G.latent)), steps=STEPS, lr=RATE)  # type: ignore[arg-type]
         filled[name] = (mask, found.poisson)
     return Face(x, filled)
 
@@ -126,7 +126,7 @@ def strip(face: Face, walk: Walk, photographs: dict[str, Photograph]) -> str:
             "side": face.x.shape[-1],
             "picture": png_url(pixels(face.x)[0]),
             "holes": [
-                {"name": name, "bits": bits_of(mask[0, 0]), "filled": png_url(pixels(filled)[0]), "steps": _STEPS}
+                {"name": name, "bits": bits_of(mask[0, 0]), "filled": png_url(pixels(filled)[0]), "steps": STEPS}
                 for name, (mask, filled) in face.filled.items()
             ],
             "link": CHAPTERS["face"],

@@ -9,7 +9,7 @@ import click
 
 from genimg.apps.cli.base import account, console, debug_option, device_option, folder_type
 
-CANDIDATES = 256  # of which each picture starts from the best, unless the recipe of the weights knows better
+CANDIDATES = 256  # random z of which each picture starts from the best, after the mean where the recipe says so
 
 
 @click.command()
@@ -73,8 +73,8 @@ def inpaint(
     from genimg._base import devices, seeding
     from genimg.apps import console as show
     from genimg.gan import distributions
+    from genimg.problems.inpaint import Search, photographs
     from genimg.problems.inpaint import files as work
-    from genimg.problems.inpaint import photographs
 
     squares = [photographs.read_square(text) for text in crops]
     G, D = zoo.load(model, devices.pick(device))
@@ -90,15 +90,12 @@ def inpaint(
         raise click.ClickException("nothing is known under this mask, so there is nothing to go by")
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
-    how = zoo.recipe(model).get("search")
-    how = how if isinstance(how, dict) else {}
-    mean = torch.zeros(1, law.dim, device=where)
-    pool = mean if how.get("start") == "mean" else law.sample(CANDIDATES)
-    if restarts > len(pool):
-        pool = torch.cat([pool, law.sample(restarts - len(pool))])
+    how = Search.of(zoo.recipe(model))
+    pool = law.sample(max(CANDIDATES, restarts))
     options: dict[str, Any] = {
         "blend": blend, "batch": batch, "restarts": restarts, "keep": [Path(model), Path(source)],
-        "steps": how.get("steps", 300) if steps is None else steps, "lr": how.get("lr", 0.1),
+        "first": torch.zeros(law.dim, device=where) if how.start == "mean" else None,
+        "steps": how.steps if steps is None else steps, "lr": how.lr,
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":
         events = photographs.inpaint_photographs((G, D), files, mask, pool, out, squares=squares, **options)

@@ -119,6 +119,8 @@ class Study(runner.Study[Size]):
     def load(self) -> None:
         self.folder = self.job.folder / self.job.profile
         self.network = zoo.efficientnet()
+        name = self.size.ablation.data
+        self.plain = self.features([name], crops_too=False)[name]  # or says at once what is missing
 
     def stale(self) -> Iterator[Path]:
         """All but the features, which depend on pictures alone."""
@@ -131,7 +133,6 @@ class Study(runner.Study[Size]):
     def prepare(self) -> None:
         size = self.size
         self.shipped = self.measured(self.ship(self.features(size.data)))
-        self.plain = self.features([size.ablation.data], crops_too=False)[size.ablation.data]
         self.constants = {**asdict(size.ablation), **{k: getattr(size, k) for k in ("width", "lr", "critic_lr", "amp")}}
         self.trivial = {method: self.part("any", method) for method in TRIVIAL}  # the same for all seeds
 

@@ -172,10 +172,13 @@ class Study(runner.Study[Size]):
             "real": "two samples of the true law: what no generator can be expected to beat",
         }
         trained = f"WGAN-GP, {size.architecture} of width {size.width}, {size.steps} steps"
-        deviations, details = (
-            ["No FID or Inception score: their weights cannot be had offline.", METRICS[metric][2]],
-            {},
-        )
+        details = {}
+        deviations = ["No FID or Inception score: their weights cannot be had offline.", METRICS[metric][2]]
+        if size.goes_on and network != "real":
+            deviations.append(
+                f"Went on from earlier weights, {size.goes_on}, named by their hash in the recipe: steps and seconds "
+                "are of this part alone, and a further run goes on from what ships now."
+            )
         if metric == "sliced-w1":
             details = {"per_scale": {s: [f["per_scale"][s] for f in found] for s in found[0]["per_scale"]}}
         return self.job.record(

@@ -33,7 +33,7 @@ from genimg.gan.distributions import Gaussian
 from genimg.lab.experiments import fills, runner
 from genimg.lab.experiments.cells import Cell, best_fill, psnr
 from genimg.lab.experiments.formulations import OWN, TABLE, slug
-from genimg.lab.experiments.searches import LATER_LR, LR, Search, Task, both, extended, filled, reach, search
+from genimg.lab.experiments.searches import LATER_LR, LR, Task, both, extended, filled, reach, search
 from genimg.problems import inpaint
 from genimg.problems.inpaint import masks
 
@@ -177,8 +177,7 @@ class Study(runner.Study[Size]):
         squares = [masks.three_squares(side, seed=seeding.child(seed, f"squares {k}")) for k in range(len(y))]
         pool = latent.sample(size.candidates)
         level = inpaint.critic_level(G, D, latent)
-        known = zoo.recipe(path).get("search", {}) if path is not None else {}
-        how = Search(**{"start": "pool", "lr": LR, "steps": size.steps, **known})
+        how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, inpaint.Search("pool", LR, size.steps))
         task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how)
         return task, None if path is None else sha256(path)
 

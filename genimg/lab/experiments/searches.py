@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 LR, LATER_LR = 0.1, 0.01
 
 
-class Search(NamedTuple):
-    """Where a search starts, "mean" or "pool", its rate and its steps."""
-
-    start: str
-    lr: float
-    steps: int
-
-
 @dataclass(frozen=True)
 class Task:
     """What all methods share on one data set and for one seed: held-out images, networks, candidates to start from."""
@@ -42,16 +34,12 @@ class Task:
     pool: Tensor
     level: inpaint.Level
     size: Size
-    how: Search
+    how: inpaint.Search
 
     def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
         """(n, restarts, d): the best of the pool, or the mean of all z and then the best of the pool."""
-        if self.how.start != "mean":
-            return inpaint.best_starts(self.G, loss, self.pool, restarts)
-        mean = torch.zeros_like(self.pool[:1]).expand(len(loss), 1, -1)
-        if restarts == 1:
-            return mean
-        return torch.cat([mean, inpaint.best_starts(self.G, loss, self.pool, restarts - 1)], dim=1)
+        mean = torch.zeros_like(self.pool[0]) if self.how.start == "mean" else None
+        return inpaint.best_starts(self.G, loss, self.pool, restarts, mean)
 
     def mask(self, name: str) -> Tensor:
         """(1, 1, h, w) for "centre", (n, 1, h, w) for "squares"."""

@@ -25,7 +25,7 @@ from genimg.problems.inpaint.losses import (
     yeh,
 )
 from genimg.problems.inpaint.masks import PRESETS
-from genimg.problems.inpaint.search import SearchStep, best_starts, frozen, search_steps, searches
+from genimg.problems.inpaint.search import Search, SearchStep, best_starts, frozen, search_steps, searches
 from genimg.problems.inpaint.weight import edge_weight, weight
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "LogPrior",
     "Loss",
     "OnSphere",
+    "Search",
     "SearchStep",
     "Searching",
     "Unusable",

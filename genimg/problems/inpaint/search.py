@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,44 @@ from genimg.problems.inpaint.losses import Formulation, Loss
 STEPS = 300  # of a search, at most
 POOL = 256  # images generated and compared at once
 BETAS = (0.9, 0.999)  # of Adam
+
+
+class Search(NamedTuple):
+    """How a generator is searched.
+
+    Attributes:
+        start: "mean", at z = 0, the mean of all z, or "pool", at the best of many random z.
+        lr: of Adam.
+        steps: updates at most.
+    """
+
+    start: str = "pool"
+    lr: float = 0.1
+    steps: int = STEPS
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
+        """What a recipe of weights says in its entry "search"; `otherwise` where it says nothing.
+
+        Raises:
+            UsageError: for an entry that cannot be followed.
+
+        Example:
+            >>> Search.of({"search": {"start": "mean", "steps": 40}})
+            Search(start='mean', lr=0.1, steps=40)
+        """
+        given = recipe.get("search", {})
+        try:
+            how = (otherwise or cls())._replace(**given)
+            possible = type(how.steps) is int and how.steps >= 0 and type(how.lr) in (int, float)
+            if possible and how.start in ("mean", "pool") and math.isfinite(how.lr) and how.lr > 0:
+                return how
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise UsageError(
+            f"the recipe of these weights says how to search, but not so that it could be followed: {given!r}; "
+            "mend it in their manifest.json"
+        )
 
 
 class SearchStep(NamedTuple):
@@ -55,20 +94,26 @@ def frozen(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1) -> Tensor:
+def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1, first: Tensor | None = None) -> Tensor:
     """For each image the `restarts` of the pool that cost least: G once per z of the pool, for all images together.
 
     Args:
         G: generator (k, d) → (k, c, h, w).
         loss: of the n images.
         pool: (N, d), N ≥ restarts; N = restarts gives every image the whole pool, random starts if it is random.
+        first: (d,), a start of every image before the best of the pool, such as the mean of all z.
 
     Returns:
-        (n, restarts, d), the best first.
+        (n, restarts, d), `first` and then the best first.
 
     Raises:
         UsageError: a pool that is too small.
     """
+    if first is not None:
+        own = first.expand(len(loss), 1, -1)
+        if at_least(restarts, 1, "restarts") == 1:
+            return own
+        return torch.cat([own, best_starts(G, loss, pool, restarts - 1)], dim=1)
     if len(pool) < at_least(restarts, 1, "restarts"):
         raise UsageError(f"{restarts} starts per image need a pool of as many, got {len(pool)}")
     G = frozen(G)
@@ -173,12 +218,14 @@ def searches(
     *,
     restarts: int = 1,
     batch: int = 64,
+    first: Tensor | None = None,
     **search: Any,
 ) -> Iterator[tuple[Tensor, SearchStep]]:
     """The search for any number of images, a batch after the other, each from its best starts.
 
     Args:
         G, D, y, mask, pool, formulation, restarts, batch: as in `inpaint`.
+        first: as in `best_starts`.
         search: further arguments of `search_steps`.
 
     Yields:
@@ -190,7 +237,7 @@ def searches(
     G, D = frozen(G), frozen(D)
     for rows in torch.arange(len(y)).split(max(1, at_least(batch, 1, "batch") // restarts)):
         loss = Loss(D, y[rows], mask if mask.ndim == 2 or len(mask) == 1 else mask[rows], formulation)
-        for step in search_steps(G, loss, best_starts(G, loss, pool, restarts), **search):
+        for step in search_steps(G, loss, best_starts(G, loss, pool, restarts, first), **search):
             yield rows, step
 
 
