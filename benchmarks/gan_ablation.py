@@ -4,7 +4,7 @@ The loop is that of `gi.gan_steps` with a switch per change; that it makes the s
 what this project trains with, and a row says how many times faster a step is with the change than without it:
 
   channels last     memory format of networks and images
-  bf16              bfloat16 autocast
+  bf16              bfloat16 autocast; where the processor only imitates it, it is out, and its row is empty
   frozen critic     the generator's step asks no gradient of D's weights
   data on device    against a DataLoader that hands over uint8 pictures
   one critic pass   real and generated images through D in one call
@@ -149,6 +149,11 @@ def tangent_penalty(D: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generat
     return tangent - tangent.detach() + value
 
 
+def trained_with(device: torch.device) -> Changes:
+    """What is in where this project trains on that device."""
+    return Changes(bf16=gi.devices.bfloat16(device))
+
+
 def words(name: str) -> str:
     """As the table says it."""
     return name.replace("_", " ")
@@ -158,7 +163,10 @@ def variant(case: Case, device: torch.device, change: str) -> tuple[Iterator[Any
     """The loop with one change undone or made, warmed up; or why it does not run here."""
     if change == "CUDA_graphs" and device.type != "cuda":
         return None, "on CUDA only"
-    steps = loop(case, device, replace(Changes(), **{change: not getattr(Changes(), change)}))
+    base = trained_with(device)
+    if change == "bf16" and not base.bf16:
+        return None, "this processor only imitates it"
+    steps = loop(case, device, replace(base, **{change: not getattr(base, change)}))
     try:
         next(steps)
     except Exception as error:  # a compiler that is missing, an operation without a tangent
@@ -186,7 +194,7 @@ class Operations(TorchDispatchMode):
 
 def operations(case: Case, device: torch.device) -> int:
     """Of one step."""
-    steps = loop(case, device, Changes())
+    steps = loop(case, device, trained_with(device))
     next(steps)
     with Operations() as counted:
         next(steps)
@@ -221,9 +229,9 @@ def main(
         click.echo(case.about)
         plain = Changes(bf16=False, channels_last=False)
         same_weights(loop(case, where, plain), ours(case, where, amp=False))
-        base, steps_of_base = loop(case, where, Changes()), []
+        base, steps_of_base = loop(case, where, trained_with(where)), []
         for field in fields(Changes):
-            what, inside = words(field.name), getattr(Changes(), field.name)
+            what, inside = words(field.name), getattr(trained_with(where), field.name)
             steps, note = variant(case, where, field.name)
             if steps is None:
                 gain = None
@@ -236,16 +244,15 @@ def main(
             rows.append({"case": case.about, "change": what, "gain": gain and round(gain, 3), "note": note})
         step = statistics.median(steps_of_base)
         rate = operations(case, where) / step
-        peaks = {kind: matrix_rate(where, getattr(torch, kind)) for kind in ("bfloat16", "float32")}
+        precisions = ("bfloat16", "float32") if trained_with(where).bf16 else ("float32",)
+        peaks = {kind: matrix_rate(where, getattr(torch, kind)) for kind in precisions}
         reached.append(
             {"case": case.about, "step_seconds": round(step, 4), "gflops": round(rate / 1e9, 1)}
             | {f"share_of_{kind}": round(rate / peak, 3) for kind, peak in peaks.items()}
             | {f"matrix_{kind}_gflops": round(peak / 1e9, 1) for kind, peak in peaks.items()}
         )
-        click.echo(
-            f"  a step takes {step:.3f} s and reaches {rate / 1e9:.1f} GFLOP/s: {rate / peaks['bfloat16']:.0%} of a "
-            f"matrix product in bfloat16 ({peaks['bfloat16'] / 1e9:.0f}), {rate / peaks['float32']:.0%} of float32's"
-        )
+        parts = [f"{rate / peak:.0%} of a matrix product in {kind} ({peak / 1e9:.0f})" for kind, peak in peaks.items()]
+        click.echo(f"  a step takes {step:.3f} s and reaches {rate / 1e9:.1f} GFLOP/s: {', '.join(parts)}")
     keep(out, where, rows=rows, reached=reached, rounds=rounds)
 
 

@@ -2,9 +2,10 @@
 
 The same networks, batch, data in memory and optimiser in each way; only the loop differs:
 
-  genimg           `gi.gan_steps`, bfloat16 and channels last
-  genimg, float32  the same in float32
+  genimg           `gi.gan_steps`, channels last, bfloat16 where the processor computes in it
+  genimg, float32  the same in float32, as the networks come
   tutorial         the loop as tutorials write it
+  tutorial, amp    the same loop given what ours has: channels last, autocast where the processor has bfloat16
   torch-mimicry    the networks' own `train_step` of torch-mimicry
   torchgan         the losses' own `train_ops` of torchgan
 
@@ -15,7 +16,8 @@ torch-mimicry's penalty takes three channels only; torchgan's takes the norm ove
 for all samples, which is another penalty at the same cost.
 
 That `genimg, float32` and `tutorial` make the same update from the same random numbers is checked first. The ways take
-turns; shown are real images per second (medians) and the ratio to the fastest of the others, round by round.
+turns; shown are real images per second (medians) and the ratio to the fastest of the others as they come, round by
+round.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import statistics
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -105,21 +108,26 @@ def ours(case: Case, device: torch.device, amp: bool) -> Steps:
         yield G, D
 
 
-def tutorial(case: Case, device: torch.device) -> Steps:
-    """What is written first: every loss in float32, D's weights get gradients in the generator's step too."""
+def tutorial(case: Case, device: torch.device, amp: bool = False) -> Steps:
+    """What is written first: all in float32, unless by `amp`; D's weights get gradients in the generator's step too."""
     G, D = case.build(device)
     real, latent, rng = case.laws(device)
+    if amp:
+        G, D = (network.to(memory_format=torch.channels_last) for network in (G, D))
+    short = torch.autocast(device.type, torch.bfloat16) if gi.devices.bfloat16(device, amp) else nullcontext()
     of_G, of_D = (torch.optim.Adam(network.parameters(), **ADAM) for network in (G, D))
     while True:
         for _ in range(CRITIC_UPDATES):
-            fake = G(latent.sample(case.batch)).detach()
-            x = real.sample(case.batch)
-            of_D.zero_grad()
-            loss = D(fake).mean() - D(x).mean() + LAM * penalty(D, x, fake, rng)
+            with short:
+                fake = G(latent.sample(case.batch)).detach()
+                x = real.sample(case.batch)
+                of_D.zero_grad()
+                loss = D(fake).mean() - D(x).mean() + LAM * penalty(D, x, fake, rng)
             loss.backward()
             of_D.step()
         of_G.zero_grad()
-        loss = -D(G(latent.sample(case.batch))).mean()
+        with short:
+            loss = -D(G(latent.sample(case.batch))).mean()
         loss.backward()
         of_G.step()
         yield G, D
@@ -214,6 +222,7 @@ def contenders(case: Case, device: torch.device, peers: Path) -> tuple[dict[str,
         "genimg": ours(case, device, True),
         "genimg, float32": ours(case, device, False),
         "tutorial": tutorial(case, device),
+        "tutorial, amp": tutorial(case, device, True),
         "torch-mimicry": mimicry(case, device),
         "torchgan": torchgan(case, device),
     }
@@ -263,7 +272,7 @@ def main(
         same_weights(ours(case, where, False), tutorial(case, where))
         ready, missing = contenders(case, where, peers)
         times = in_turns({way: lambda steps=steps: next(steps) for way, steps in ready.items()}, rounds, where)
-        others = {way: taken for way, taken in times.items() if not way.startswith("genimg")}
+        others = {way: taken for way, taken in times.items() if not way.startswith("genimg") and way != "tutorial, amp"}
         best = min(others, key=lambda way: statistics.median(others[way]))
         for way, taken in times.items():
             rate, gain = CRITIC_UPDATES * case.batch / statistics.median(taken), ratio(times[best], taken)

@@ -100,6 +100,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        "bfloat16": gi.devices.bfloat16(device),
         "commit": commit or "unknown",
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }

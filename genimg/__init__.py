@@ -9,5 +9,5 @@ Everything is resolved on first use, so that `import genimg` costs nothing; `__i
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

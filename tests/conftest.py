@@ -7,8 +7,10 @@ from pathlib import Path
 import hypothesis
 import matplotlib
 import nbformat
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from genimg._base import devices
 
@@ -34,6 +36,27 @@ def _close_figures():
 def in_bfloat16(monkeypatch):
     """Networks compute in bfloat16 where that is wanted, also on a processor that only imitates it."""
     monkeypatch.setattr(devices, "bfloat16", lambda device, wanted=True: bool(wanted))
+
+
+@pytest.fixture
+def solar_package(tmp_path, monkeypatch):
+    """An elpv-dataset of our own, laid out like the real one; call it with (probability, type) and pixels per cell."""
+    monkeypatch.delitem(sys.modules, "elpv_dataset", raising=False)  # one that is installed and was imported
+
+    def install(rows, pixels) -> Path:
+        folder = tmp_path / "site" / "elpv_dataset"
+        (folder / "data" / "images").mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        lines = []
+        for k, ((probability, kind), array) in enumerate(zip(rows, pixels, strict=True)):
+            name = f"images/cell{k + 1:04d}.png"
+            Image.fromarray(np.asarray(array, dtype=np.uint8)).save(folder / "data" / name)
+            lines.append(f"{name}  {probability}  {kind}\n")
+        (folder / "data" / "labels.csv").write_text("".join(lines))
+        monkeypatch.syspath_prepend(str(folder.parent))
+        return folder / "data"
+
+    return install
 
 
 @pytest.fixture

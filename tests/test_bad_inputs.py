@@ -7,6 +7,7 @@ Every case is made here, from a good input that is damaged in one way.
 import gzip
 import io
 import json
+import os
 import random
 import struct
 import warnings
@@ -309,6 +310,14 @@ def test_the_checkpoint_before_the_last_one_is_kept_and_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"is damaged .*or go on from the checkpoint before: mv .*state.previous"):
         run.load(path)
+
+
+def test_a_save_that_was_killed_between_its_two_names_leaves_nothing_behind(tmp_path):
+    run, path = Checkpointed(), tmp_path / "state.safetensors"
+    run.save(path, 2)
+    os.link(path, runs.previous(path))  # a run was killed after it kept this one, before it wrote the next
+    run.save(path, 3)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["state.previous", "state.safetensors"]
 
 
 def test_parts_of_processes_that_are_gone_are_swept(tmp_path):

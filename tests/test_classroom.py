@@ -14,8 +14,7 @@ from genimg._base.errors import UsageError
 from genimg.apps import cli
 from genimg.press import notebooks
 from genimg.press.readers import References, apart, plain
-from genimg.teach import classroom
-from genimg.teach.classroom import boundary, exercises, submissions
+from genimg.teach.classroom import boundary, exercises, grading, handouts, submissions
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 TWICE = """```{exercise} Twice
@@ -110,7 +109,7 @@ def root(tmp_path_factory):
 
 def student(nb, folder):
     notebooks.write(nb, folder / "made" / "09_small.ipynb")
-    return classroom.student(folder / "made" / "09_small.ipynb")
+    return handouts.student(folder / "made" / "09_small.ipynb")
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ def handed(tmp_path):
 
 
 def test_exercises_are_found_with_their_cells():
-    twice, square, paper = classroom.find(chapter())
+    twice, square, paper = exercises.find(chapter())
     assert twice == ("ex-09-twice", "Twice", 1, 5, "twice-text", ("twice-answer",), "twice-check")
     assert square == ("ex-09-square", "The square", 2, 20, "square-text", ("square-answer",), "square-check")
     assert paper == ("ex-09-paper", "On paper", 0, 0, "paper", (), None)
@@ -175,8 +174,8 @@ def test_an_instructor_gets_the_chapter_as_it_was_run_and_notes(root, tmp_path):
     run = chapter()
     run.cells[4].outputs[0].text = "3, today\n"
     notebooks.write(run, tmp_path / "09_small.ipynb")
-    (tmp_path / "manifest.json").write_text('{"chapters": {"09_small": {"seconds": 12.3}}}')
-    nb = classroom.instructor(path, tmp_path)
+    (tmp_path / "manifest.json").write_text('{"chapters": {"09_small": {"seconds": 12.3, "status": "ok"}}}')
+    nb = handouts.instructor(path, tmp_path)
     assert notebooks.code_cells(nb) == notebooks.code_cells(run)
     cells = {cell.id: cell.source for cell in nb.cells}
     assert "took 12 s" in cells["for-instructors"] and "3 exercises, about 25 minutes" in cells["for-instructors"]
@@ -186,7 +185,7 @@ def test_an_instructor_gets_the_chapter_as_it_was_run_and_notes(root, tmp_path):
 
     run.cells[4].source = "print('yesterday')"
     notebooks.write(run, tmp_path / "09_small.ipynb")
-    nb = classroom.instructor(path, tmp_path)
+    nb = handouts.instructor(path, tmp_path)
     assert "has not been run here" in nb.cells[1].source and "yesterday" not in nbformat.writes(nb)
 
 
@@ -252,7 +251,7 @@ GOOD = {"twice_answer": "def twice(x):\n    return 2 * x", "square_answer": "squ
 def read_tasks(nb, handed, folder, raw=None):
     sheet = submissions.sheet("x.ipynb", 0.0, (nbformat.writes(nb) if raw is None else json.dumps(raw)).encode())
     assert not sheet.problem
-    return submissions.tasks(sheet, handed, [e for e in classroom.find(chapter()) if e.check])
+    return submissions.tasks(sheet, handed, [e for e in exercises.find(chapter()) if e.check])
 
 
 def test_untouched_answers_are_no_tasks(handed, tmp_path):
@@ -420,7 +419,7 @@ WALLS = [
 @pytest.fixture(scope="module", params=WALLS)
 def graded(request, root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("submissions")
-    handed = classroom.student(root / "book" / "09_small.ipynb")
+    handed = handouts.student(root / "book" / "09_small.ipynb")
     for name, answers in NASTY.items():
         nb = fill(handed, **answers)
         if name == "first-tries":
@@ -434,7 +433,7 @@ def graded(request, root, tmp_path_factory):
         if not request.param:
             patch.setattr(boundary, "missing", lambda: "no wall in this test")
         told = []
-        rows = classroom.grade(
+        rows = grading.grade(
             root, folder, seconds=4, megabytes=300, jobs=2, trust=not request.param,
             progress=lambda *event: told.append(event),
         )  # fmt: skip
@@ -460,6 +459,7 @@ def test_files_that_are_no_submissions_are_graded_as_such(graded):
     of_no_chapter, *missing = rows["unknown"]
     assert of_no_chapter.result == "crashed" and of_no_chapter.hint.startswith("unknown.ipynb: not a readable notebook")
     assert [row.result for row in missing] == ["missing", "missing"]
+    assert "unknown,,total,,0,0 of 2," in grading.text(rows["unknown"])  # that file is no third exercise
 
 
 def test_the_chapter_ran_once_for_whoever_watches_and_nothing_wrote_to_the_book(graded, root):
@@ -468,7 +468,7 @@ def test_the_chapter_ran_once_for_whoever_watches_and_nothing_wrote_to_the_book(
 
 
 def test_the_table_has_a_row_per_answer_and_totals(graded, tmp_path):
-    classroom.write_csv(graded[1], tmp_path / "grades.csv")
+    grading.write_csv(graded[1], tmp_path / "grades.csv")
     with open(tmp_path / "grades.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert ",".join(rows[0]) == "student,chapter,exercise,level,points,result,seconds,hint"
@@ -483,7 +483,7 @@ def test_the_table_has_a_row_per_answer_and_totals(graded, tmp_path):
 
 
 def test_a_name_that_is_not_utf8_is_written_all_the_same(tmp_path):
-    classroom.write_csv([classroom.Grade("Jos\udce9", "09_small", "ex", 1, "right")], tmp_path / "grades.csv")
+    grading.write_csv([grading.Grade("Jos\udce9", "09_small", "ex", 1, "right")], tmp_path / "grades.csv")
     assert "Jos\\xe9,09_small,ex,1,1,right" in (tmp_path / "grades.csv").read_text(encoding="utf-8")
 
 
@@ -508,14 +508,14 @@ def test_a_chapter_that_fails_itself_is_no_fault_of_the_students(root, tmp_path)
     next(cell for cell in nb.cells if cell.id == "slow").source = "1 / 0"
     notebooks.write(nb, book / "09_small.ipynb")
     notebooks.write(fill(student(nb, tmp_path), **GOOD), tmp_path / "in" / "ann.ipynb")
-    rows = classroom.grade(tmp_path / "copy", tmp_path / "in", trust=True)
+    rows = grading.grade(tmp_path / "copy", tmp_path / "in", trust=True)
     assert {row.result for row in rows} == {"not graded"}
     assert all("own cells do not run: cell 3, ZeroDivisionError" in row.hint for row in rows)
 
 
 def test_a_folder_without_notebooks_is_named(root, tmp_path):
     with pytest.raises(UsageError, match="holds no notebook"):
-        classroom.grade(root, tmp_path)
+        grading.grade(root, tmp_path)
 
 
 # The page for teachers.
@@ -531,15 +531,15 @@ def test_the_page_for_teachers_counts_the_exercises():
     )
     found = []
     for path in notebooks.chapters(ROOT):
-        exercises = classroom.find(notebooks.read(path))
-        if exercises:
-            found.append((path.stem, path.stem, str(len(exercises)), str(sum(e.minutes for e in exercises))))
+        here = exercises.find(notebooks.read(path))
+        if here:
+            found.append((path.stem, path.stem, str(len(here)), str(sum(e.minutes for e in here))))
     assert told == found
 
 
 def test_the_page_for_teachers_names_exercises_that_exist():
     named = set(re.findall(r"\{ref\}`(ex-[\w-]+)`", (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")))
-    assert named <= {e.label for path in notebooks.chapters(ROOT) for e in classroom.find(notebooks.read(path))}
+    assert named <= {e.label for path in notebooks.chapters(ROOT) for e in exercises.find(notebooks.read(path))}
 
 
 def test_the_page_for_teachers_says_what_the_records_say():
@@ -551,17 +551,17 @@ def test_the_page_for_teachers_says_what_the_records_say():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_chapter_can_be_handed_out(path):
-    nb, handed = notebooks.read(path), classroom.student(path)
+    nb, handed = notebooks.read(path), handouts.student(path)
     text = "\n".join(cell.source for cell in handed.cells)
     assert "{solution" not in text and "SOLUTION" not in text and "{exercise" not in text
     ids = {cell.id for cell in handed.cells}
-    checked = [exercise for exercise in classroom.find(nb) if exercise.check]
-    assert len(checked) >= 2 or not classroom.find(nb)
-    for exercise in classroom.find(nb):
+    checked = [exercise for exercise in exercises.find(nb) if exercise.check]
+    assert len(checked) >= 2 or not exercises.find(nb)
+    for exercise in exercises.find(nb):
         assert {*exercise.answers, exercise.text, *filter(None, [exercise.check])} <= ids
         assert exercise.level in (1, 2, 3) and exercise.minutes, exercise.label
     for exercise in checked:
         stubs = [cell.source for cell in handed.cells if cell.id in exercise.answers]
         assert stubs and all("raise NotImplementedError()" in stub for stub in stubs), exercise.label
         name = exercises.judge_of(next(cell.source for cell in nb.cells if cell.id == exercise.check))
-        assert name in check.__all__ and len(exercises.typical_mistakes(name)) >= 2
+        assert callable(getattr(check, name)) and len(exercises.typical_mistakes(name)) >= 2

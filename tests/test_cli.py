@@ -25,6 +25,7 @@ from genimg._base import disk, errors, ranks
 from genimg.apps import cli, console
 from genimg.lab import experiments
 from genimg.lab.experiments import EXPERIMENTS, PROFILES, Experiment, agenda
+from genimg.lab.verdicts import SENTENCES
 from genimg.press import notebooks, serving
 
 
@@ -165,10 +166,11 @@ def test_python_m_genimg_is_the_command():
 # genimg run.
 
 
-def test_run_reports_each_chapter_and_goes_on_after_a_failure(project, tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_run_reports_each_chapter_and_goes_on_after_a_failure(project, tmp_path, jobs):
     bad, good = project("01_bad", "1 / 0"), project("02_good", "print(profile, seed, device)")
     committed = bad.read_bytes()
-    result = genimg("run", "--in-place", "--device", "cpu")
+    result = genimg("run", "--in-place", "--device", "cpu", "--jobs", jobs)
     assert result.exit_code == 1
     assert result.stderr == (
         "genimg: 01_bad, cell 3 of 3: ZeroDivisionError: division by zero; "
@@ -197,7 +199,7 @@ def test_run_reports_each_chapter_and_goes_on_after_a_failure(project, tmp_path)
 def test_the_bars_count_cells_per_chapter_and_in_all():
     shown = io.StringIO()
     board = console.RunBoard(Console(file=shown, force_terminal=True, width=80), {"01_a": 3, "02_b": 2})
-    with board.watching():
+    with board.progress:
         board.start("01_a")
         for _ in range(3):
             board.cell("01_a")
@@ -226,10 +228,12 @@ def test_a_second_run_keeps_the_other_chapters_in_the_manifest(project, tmp_path
     assert "7\n" in notebooks.code_cells(notebooks.read(notebook))[-1].outputs[0].text
 
 
-def test_control_c_ends_the_kernel_and_says_one_word(project, tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_control_c_ends_the_kernel_and_says_one_word(project, tmp_path, jobs):
     mark = tmp_path / "kernel"
-    project("01_long", f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)")
-    command = [sys.executable, "-c", "from genimg.apps.cli import main; main()", "run"]
+    for name in ("01_long", "02_long", "03_long", "04_long"):  # more than begin at once
+        project(name, f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)")
+    command = [sys.executable, "-c", "from genimg.apps.cli import main; main()", "run", "--jobs", jobs]
     run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: mark.exists() and mark.read_text())
@@ -259,9 +263,12 @@ def test_score_joins_claims_and_records(project, tmp_path):
     ]
     (tmp_path / "book" / "claims.json").write_text(json.dumps(claims))
     record().save(tmp_path / "book" / "records" / "one.json")
-    shown = genimg("score")
+    assert genimg("score").output.splitlines()[-1] == "2 numbers, 1 of them measured here: genimg score --all"
+    shown = genimg("score", "--all")
     assert shown.exit_code == 0
-    _, one, two = shown.output.splitlines()
+    heading, *verdicts, _, one, two = shown.output.splitlines()
+    assert heading.startswith("the talk") and len(verdicts) == len(SENTENCES)
+    assert all("not run" in verdict for verdict in verdicts)
     assert re.split("  +", one) == ["it works", "0.25", "0.5 ± 0.35", "nats", "0, 1", "CPU", "smaller; shorter"]
     assert "not run" in two
     rows = json.loads(genimg("score", "--json").output)
@@ -411,7 +418,9 @@ def test_zoo_verify_fails_on_other_bytes(monkeypatch):
 
 
 def test_zoo_list_shows_what_ships():
-    assert all(name in genimg("zoo", "list").output for name in zoo.names())
+    rows = [re.split("  +", line) for line in genimg("zoo", "list").output.splitlines()[1:]]
+    assert {row[0] for row in rows} == set(zoo.names())
+    assert {row[1] for row in rows} == {"genimg detect", "genimg inpaint", "genimg colorize"}
     assert genimg("zoo", "verify").exit_code == 0
 
 

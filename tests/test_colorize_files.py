@@ -293,7 +293,7 @@ def test_a_failed_or_interrupted_write_leaves_no_rubbish(folder, model, tmp_path
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(photographs.os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     assert genimg("colorize", model, folder / "grey.jpg", "--out", out).exit_code == 130
     assert below(out) == ["grey-coloured.png"] and (out / "grey-coloured.png").read_bytes() == old
 

@@ -135,7 +135,7 @@ def test_the_network_of_a_page_is_the_shipped_one():
     assert list(inputs) == ["L"] and inputs["L"].shape == L.shape and outputs == ("ab", "y")
     with torch.no_grad():
         (ab, y), said = module(L), G(L)
-    assert torch.equal(ab, said.ab)
+    assert torch.allclose(ab, said.ab, atol=2e-6)  # batch normalisation is a product and a sum there, rounded elsewhere
     assert torch.allclose(y, said.logits.softmax(1), atol=1e-6)
 
 

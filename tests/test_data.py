@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from genimg import data
-from genimg._base.errors import UsageError
-from genimg.data import cache, catalogue, download, embedded, layouts, raw
+from genimg._base.errors import Absent, UsageError
+from genimg.data import cache, catalogue, download, embedded, layouts, raw, solar
 
 
 @pytest.fixture(autouse=True)
@@ -266,6 +266,62 @@ def test_photographs_are_cut_never_enlarged_and_belong_to_one_split():
     assert torch.equal(large.images[0], whole.permute(2, 0, 1))
     with pytest.raises(UsageError, match="larger than every photograph"):
         data.load("photos", size=513, subset=True)
+
+
+PROBABILITIES = [0, 0, 1, 0.3333333333333333, 0, 0, 0, 1, 0, 0, 0.6666666666666666, 0, 0, 0]
+CELLS = [(p, "mono" if k % 3 else "poly") for k, p in enumerate(PROBABILITIES)]
+
+
+def test_solar_cells_are_split_by_their_labels_and_the_doubtful_ones_left_out(solar_package):
+    solar_package(CELLS, [np.full((12, 12), 10 * k) for k in range(len(CELLS))])  # a grey that is its line
+    train, test = data.load("solar"), data.load("solar", "test", size=6)
+    assert train.images.shape == (8, 1, 12, 12) and test.images.shape == (4, 1, 6, 6)
+    assert (train.images[:, 0, 5, 5] // 10).tolist() == [0, 1, 4, 5, 8, 9, 11, 12]
+    assert (test.images[:, 0, 3, 3] // 10).tolist() == [6, 13, 2, 7]  # the fifth and tenth functional, the defective
+    assert test.labels.tolist() == [0, 0, 1, 1] and not train.labels.any()
+    assert len(test.only("defective")) == 2 and "NC-SA" in test.licence
+    assert test.source.startswith("2 functional and 2 defective solar cells") and "doubtful" in test.source
+    cells = solar.cells("test")
+    assert cells.places.tolist() == [6, 13, 2, 7] and cells.types == ("poly", "mono", "mono", "mono")
+    with pytest.raises(UsageError, match="no split 'val'; it has: train, test"):
+        data.load("solar", "val")
+
+
+def test_without_their_package_solar_cells_are_absent_and_one_line_says_what_to_install(places, monkeypatch):
+    monkeypatch.setitem(sys.modules, "elpv_dataset", None)
+    for ask in (partial(data.load, "solar"), partial(data.fetch, "solar"), partial(data.make_pack, places, "solar")):
+        with pytest.raises(Absent, match=r"pip install 'genimg-book\[solar\]'$") as error:
+            ask()
+        assert "\n" not in str(error.value)
+    assert not {row.name: row for row in data.describe()}["solar"].here
+    pack(places / "data", "solar", {"train/functional/a.png": flat(5)})  # of somebody who packed them elsewhere
+    assert len(data.load("solar")) == 1
+
+
+def test_with_their_package_solar_cells_are_listed_and_packed(places, solar_package):
+    solar_package(CELLS, [np.full((12, 12), k) for k in range(len(CELLS))])
+    row = {row.name: row for row in data.describe()}["solar"]
+    assert row.here and "elpv-dataset" in row.where and "CC BY-NC-SA 4.0" in row.licence
+    assert "needs no download" in data.fetch("solar")
+    assert data.make_pack(places, "solar").pictures == {"train": 8, "test": 4}
+
+
+def test_a_damaged_package_of_solar_cells_is_named(solar_package):
+    folder = solar_package(CELLS, [np.full((12, 12), k) for k in range(len(CELLS))])
+    (folder / "images/cell0005.png").unlink()
+    with pytest.raises(UsageError, match=r"images/cell0005.png is missing; install elpv-dataset again"):
+        data.load("solar")
+    for line, message in (("images/cell0001.png 0.0", "holds no names"), ("a.png 0.0 thin", "cells of type 'thin'")):
+        (folder / "labels.csv").write_text(line + "\n")
+        with pytest.raises(UsageError, match=message):
+            data.load("solar")
+
+
+@pytest.mark.skipif(not solar.here(), reason="elpv-dataset, an optional extra of 90 MB, is not installed")
+def test_the_real_solar_cells_are_as_many_as_the_catalogue_says():
+    train, test = data.load("solar"), data.load("solar", "test")
+    assert catalogue.ENTRIES["solar"].sizes.startswith(f"{len(train):,} + {len(test):,}, 300x300 grey")
+    assert train.images.shape[1:] == (1, 300, 300) and int(test.labels.sum()) == 715
 
 
 def test_embedded_pictures_are_all_in_the_wheels():
@@ -814,7 +870,7 @@ def test_describe_says_where_each_data_set_is(places):
     assert rows["celeba"].where == str(places / "cache/data/celeba.zip")
     assert rows["mine"].where == str(places / "data/mine.zip") and not rows["mine"].downloadable
     assert rows["svhn"].where == "not here" and not rows["svhn"].here
-    assert "scikit-image" in rows["hubble"].where and rows["photos"].where.startswith("with subset=True")
+    assert "scikit-image" in rows["hubble"].where and rows["photos"].where.startswith("a part of it (subset=True)")
     assert all(row.what and row.licence for row in rows.values())
 
 

@@ -113,6 +113,22 @@ def test_the_stream_prepares_pictures_as_load_does(folder, channels, mode):
     assert torch.equal(good["grey.png"], torch.from_numpy(pixels(5, c=1)).expand(channels, 16, 16))
 
 
+def test_a_detector_of_white_digits_says_where_a_picture_is_ink_on_paper(tmp_path):
+    ink = np.full((16, 16), 255, np.uint8)
+    ink[4:12, 7:9] = 0
+    for name, array in (("ink", ink), ("chalk", 255 - ink)):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    _, D = gi.networks.dcgan(**ARGUMENTS, seed=0)
+    normal = torch.rand(20, 1, 16, 16, generator=gi.rng(0)) * 2 - 1
+    of_digits, of_others = (
+        gi.Detector.calibrated(D, "dcgan", ARGUMENTS, normal, {"data": told}) for told in ("MNIST without the 1", "")
+    )
+    files = data.picture_files([tmp_path])
+    notes = {found.path.stem: found.note for found in anomaly.score_files(of_digits, files)}
+    assert notes["chalk"] == "" and "invert it" in notes["ink"]
+    assert all(found.note == "" for found in anomaly.score_files(of_others, files))
+
+
 def test_the_stream_is_what_a_folder_of_load_gives(tmp_path, monkeypatch):
     monkeypatch.setenv("GENIMG_CACHE", str(tmp_path / "cache"))
     for k in range(3):

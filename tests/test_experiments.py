@@ -16,7 +16,7 @@ from scipy.io import savemat
 
 from genimg import anomaly, inpaint, metrics, networks, objectives, seeding, zoo
 from genimg._base import ranks, weights
-from genimg._base.errors import UsageError
+from genimg._base.errors import Absent, UsageError
 from genimg._base.records import answers, load_claims
 from genimg.lab.experiments import (
     EXPERIMENTS,
@@ -27,6 +27,7 @@ from genimg.lab.experiments import (
     history_ablation,
     history_ad,
     history_epochs,
+    history_rivals,
     inpainting_search,
     inpainting_table,
     out_of_distribution,
@@ -34,6 +35,7 @@ from genimg.lab.experiments import (
     pyramid,
     runner,
     searches,
+    solar_cells,
 )
 from genimg.lab.experiments.cells import BLENDS
 from genimg.problems.inpaint import masks
@@ -414,6 +416,52 @@ def test_out_of_distribution_needs_a_data_set(tmp_path, monkeypatch):
         EXPERIMENTS["out-of-distribution"].run("quick", [0], CPU, tmp_path)
 
 
+def test_solar_cells_reports_every_method_what_else_it_tells_and_resumes(tmp_path, solar_package, monkeypatch):
+    """Defective cells are darker and stand at the end of the list; cells of many crystals are brighter."""
+    monkeypatch.setenv("GENIMG_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    rows = [(p, ("mono", "poly")[k % 2]) for k, p in enumerate([0.0] * 60 + [1.0] * 12 + [0.3333333333333333] * 3)]
+    level = [160 + 20 * (kind == "poly") - 100 * (p == 1) for p, kind in rows]
+    solar_package(rows, [grey + rng.integers(-9, 10, (32, 32)) for grey in level])
+    run = EXPERIMENTS["solar-cells"].run
+    first = run("quick", [0, 1], CPU, tmp_path / "out")
+    found = {name: first[f"history-solar-{name}-auroc"] for name in solar_cells.METHODS}
+    assert len(first) == len(found)
+    dark, bright = found["intensity-minus"], found["intensity"]
+    assert dark.values == [1.0, 1.0] and bright.values == [0.0, 0.0]
+    assert bright.config["tells_poly"] == [1.0, 1.0] and dark.config["tells_poly"] == [0.0, 0.0]
+    assert dark.config["auroc_mono"] == dark.config["auroc_poly"] == dark.config["auroc_beside"] == [1.0, 1.0]
+    for name in ("knn", "pca", "pixels"):
+        assert min(found[name].values) > 0.9, name
+    assert found["order"].values == [1.0, 1.0]  # 1 line from a training cell; of the defective 2 to 13
+    assert found["order"].config["chance_anomalous"] == [0.5, 0.5]  # 12 of 24
+    assert "48 functional cells to train, 12 functional and 12 defective" in dark.dataset
+    monkeypatch.setattr(solar_cells.Study, "measure", lambda *a: pytest.fail("nothing may be measured again"))
+    assert run("quick", [0, 1], CPU, tmp_path / "out", resume=True) == first
+
+
+def test_an_untrained_detector_of_solar_cells_is_the_mean_critic():
+    x = torch.rand(40, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for steps in (0, 5):
+        size = dataclasses.replace(solar_cells.SIZES["quick"], detector_steps=steps)
+        scores = solar_cells.of_history(x[:30], x[30:], x, 0, size)
+        assert torch.allclose(scores["plain"], scores["mean"], atol=1e-6) == (steps == 0)
+        assert scores.keys() == solar_cells.OF_HISTORY.keys() and not torch.equal(scores["features"], scores["mean"])
+
+
+def test_solar_cells_without_their_package_are_absent(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "elpv_dataset", None)
+    with pytest.raises(Absent, match="genimg-book\\[solar\\]"):
+        EXPERIMENTS["solar-cells"].run("quick", [0], CPU, tmp_path)
+
+
+def test_the_networks_of_the_rivals_fit_other_sides():
+    rival = history_rivals.pair(5, 8, side=64)
+    x = rival.G(torch.zeros(2, 5))
+    assert x.shape == (2, 1, 64, 64)
+    assert rival.logit(rival.hidden(rival.features(x))).shape == (2, 1)
+
+
 def test_compression_alike_changes_little_and_something():
     x = torch.randint(100, 150, (3, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     y = out_of_distribution.compressed(x)
@@ -436,12 +484,62 @@ def test_the_ablation_changes_one_thing_at_a_time(tmp_path):
 def test_history_epochs_reports_every_variant_blind_and_with_anomalies_and_resumes(tmp_path, monkeypatch):
     run = EXPERIMENTS["history-epochs"].run
     first = run("quick", [0], CPU, tmp_path)
-    assert len(first) == len(history_epochs.VARIANTS) * 2 * 3
+    assert len(first) == (len(history_epochs.VARIANTS) * len(history_epochs.CHOICES) + 1) * 3
     blind = first["history-epochs-long-blind-auroc"]
     assert 0 <= blind.values[0] <= 1 and len(blind.config["delta"][0]) == 1
-    monkeypatch.setattr(history_epochs, "measure", lambda *a: pytest.fail("nothing may be measured again"))
+    monkeypatch.setattr(history_epochs.Study, "measure", lambda *a: pytest.fail("nothing may be measured again"))
     again = run("quick", [0], CPU, tmp_path, resume=True)
     assert {name: r.values for name, r in again.items()} == {name: r.values for name, r in first.items()}
+
+
+def test_most_variants_of_the_history_are_made_with_the_first_seed_only(tmp_path, monkeypatch):
+    area = {"auroc": 0.5, "auprc_anomalous": 0.5, "auprc_normal": 0.5}
+    found = {"delta": [(0, 0.5)], "steps": 0, "scores": [0.0] * 300}
+    found |= {choice: {**area, "step_rule": area, "step": 0} for choice in history_epochs.CHOICES}
+    monkeypatch.setattr(history_epochs.Study, "measure", lambda *a: found)
+    records = EXPERIMENTS["history-epochs"].run("quick", [3, 4], CPU, tmp_path)
+    seeds = {
+        name.split("-", 2)[2].rsplit("-", 2)[0]: list(r.seeds) for name, r in records.items() if "blind-auroc" in name
+    }
+    assert seeds == {
+        name: [3, 4] if name in history_epochs.FEW else [3] for name in (*history_epochs.VARIANTS, "ensemble")
+    }
+
+
+def test_rivals_take_the_test_digits_of_the_history_and_resume(tmp_path, monkeypatch):
+    run = EXPERIMENTS["history-rivals"].run
+    first = run("quick", [0], CPU, tmp_path)
+    assert len(first) == len(history_rivals.METHODS) * 2 * 3
+    assert all(0 <= record.values[0] <= 1 for record in first.values())
+    assert len({record.values[0] for name, record in first.items() if name.endswith("blind-auroc")}) > 6
+    monkeypatch.setattr(history_rivals.Study, "measure", lambda *a: pytest.fail("nothing may be measured again"))
+    again = run("quick", [0], CPU, tmp_path, resume=True)
+    assert {name: r.values for name, r in again.items()} == {name: r.values for name, r in first.items()}
+
+
+@pytest.mark.parametrize("name", ["fence-gan", "egbad", "anogan", "autoencoder", "pca"])
+def test_rivals_tell_noise_from_the_bars_that_they_were_trained_on(name):
+    """Whoever has a sign the wrong way round does not."""
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.randint(28, (1200,), generator=rng)
+    bars = torch.where(torch.arange(28)[None, :] == rows[:, None], 1.0, -1.0)[:, None, :, None].expand(-1, 1, -1, 28)
+    bars = bars + 0.05 * torch.randn(1200, 1, 28, 28, generator=rng)
+    noise = torch.where(torch.rand(200, 1, 28, 28, generator=rng) < 0.5, -1.0, 1.0)
+    size = history_rivals.Size((1,), 4, 50, 8, 5, 300, None)
+    with seeding.ambient(0):
+        *_, score = history_rivals.OWN[name][1](bars[:1000], size, rng)
+    assert float(score(noise).median()) > float(score(bars[1000:]).median())
+
+
+def test_the_principal_components_leave_what_is_outside_their_plane():
+    rng = torch.Generator().manual_seed(0)
+    plane = torch.randn(32, 784, generator=rng)
+    normal = (torch.randn(500, 32, generator=rng) @ plane).reshape(-1, 1, 28, 28)
+    (score,) = history_rivals.pca(normal, history_rivals.SIZES["quick"], rng)
+    assert float(score(normal[:20]).max()) < 1e-3
+    direction = torch.linalg.svd(plane)[2][-1]  # of length 1, across the plane
+    moved = normal[:20] + 3 * direction.reshape(1, 28, 28)
+    assert torch.allclose(score(moved), torch.full((20,), 9.0, dtype=torch.float64), atol=1e-3)
 
 
 def test_the_long_history_begins_before_the_first_step(tmp_path):

@@ -186,10 +186,16 @@ class TestTruth:
         assert one == same != other
 
 
-def trained(setting: dict[str, Any], rounds: int) -> dict[str, float]:
-    """After a game: modes found, mean length of the pull, and W1: the last, and the worst of the last 300 rounds."""
+def trained(setting: dict[str, Any], rounds: int, broken: dict[str, Any] | None = None) -> dict[str, float]:
+    """After a game: modes found, mean length of the pull, and W1: the last, and the worst of the last 300 rounds.
+
+    Args:
+        broken: the setting of 200 rounds before these.
+    """
     return node(
-        f"const it = lab.game({json.dumps(setting)}); let worst = 0;"
+        f"const it = lab.game({json.dumps(broken or setting)}); let worst = 0;"
+        f"for (let i = 0; i < {200 if broken else 0}; i++) it.round();"
+        f"Object.assign(it.setting, {json.dumps(setting)});"
         f"for (let i = 0; i < {rounds}; i++) {{ it.round();"
         f"  if (i > {rounds} - 300 && i % 20 === 0) worst = Math.max(worst, lab.w1(it.real(64), it.fake(64))); }}"
         """const x = it.fake(1000), force = lab.forces(it.setting.objective, it.D, x); let pull = 0;
@@ -205,22 +211,31 @@ class TestPresets:
     def test_collapse(self) -> None:
         preset = PRESETS["collapse"]
         assert trained(preset["setting"], 450)["modes"] <= 2
-        assert trained(preset["cure"]["setting"], 240)["modes"] >= 7
+        steps, penalty = (cure["setting"] for cure in preset["cures"])
+        assert trained(steps, 240, broken=preset["setting"])["modes"] >= 7
+        assert trained(penalty, 600, broken=preset["setting"])["modes"] >= 6
+
+    @pytest.mark.parametrize("seed", [2, 3])
+    def test_a_penalty_holds_the_ring_once_the_critic_keeps_up(self, seed: int) -> None:
+        slow = PRESETS["collapse"]["setting"] | {"rateD": 0.003, "seed": seed}
+        assert trained(slow, 350)["modes"] <= 2
+        assert trained(slow | {"objective": "r1", "strength": 1.0}, 350)["modes"] >= 6
 
     def test_circling(self) -> None:
         preset = PRESETS["circling"]
         assert trained(preset["setting"], 500)["worst"] > 0.4
-        assert trained(preset["cure"]["setting"], 500)["worst"] < 0.3
+        assert trained(preset["cures"][0]["setting"], 500, broken=preset["setting"])["worst"] < 0.3
 
     def test_vanishing_gradients(self) -> None:
         preset = PRESETS["vanishing gradients"]
-        stuck, free = trained(preset["setting"], 100), trained(preset["cure"]["setting"], 150)
+        stuck = trained(preset["setting"], 100)
+        free = trained(preset["cures"][0]["setting"], 150, broken=preset["setting"])
         assert stuck["pull"] < 0.01 and stuck["w1"] > 2.5
         assert free["w1"] < 0.5
 
     def test_a_cure_is_one_change(self) -> None:
         for preset in PRESETS.values():
-            before, after = preset["setting"], preset["cure"]["setting"]
+            before, after = preset["setting"], preset["cures"][0]["setting"]
             assert {key for key in before if before[key] != after[key]} <= {
                 "objective",
                 "strength",

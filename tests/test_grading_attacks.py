@@ -19,8 +19,7 @@ from click.testing import CliRunner
 from genimg._base.errors import UsageError
 from genimg.apps import cli
 from genimg.press import notebooks
-from genimg.teach import classroom
-from genimg.teach.classroom import boundary, grading, submissions, wire
+from genimg.teach.classroom import boundary, grading, handouts, submissions, wire
 
 code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
 WALL = pytest.mark.skipif(bool(boundary.missing()), reason=boundary.missing() or "there is one")
@@ -68,7 +67,7 @@ def root(tmp_path_factory):
 
 def answered(root, **answers):
     """What a student hands in: right answers, but for those given."""
-    nb = classroom.student(root / "book" / "09_small.ipynb")
+    nb = handouts.student(root / "book" / "09_small.ipynb")
     for cell in nb.cells:
         name = cell.id.removesuffix("-answer")
         if cell.id.endswith("-answer"):
@@ -112,7 +111,7 @@ def test_a_class_of_sixty_with_ten_who_mean_harm(root, tmp_path):
         notebooks.write(answered(root, **broken.get(wrong[name], {})), tmp_path / "in" / f"{name}.ipynb")
     for name, source in HARM.items():
         notebooks.write(answered(root, shell=source), tmp_path / "in" / f"{name}.ipynb")
-    rows = classroom.grade(root, tmp_path / "in", seconds=20, megabytes=300, jobs=2)
+    rows = grading.grade(root, tmp_path / "in", seconds=20, megabytes=300, jobs=2)
     found = by_student(rows)
     right = {0: ["right"] * 3, 1: ["not yet", "right", "right"], 2: ["right", "crashed", "right"]}
     assert {name: found[name] for name in names} == {name: right[wrong[name]] for name in names}
@@ -163,7 +162,7 @@ def test_what_a_submission_can_see_and_do(root, tmp_path, monkeypatch):
     notebooks.write(answered(root, shell="globals()['classmate_' + 'secret'] = 1"), tmp_path / "aaa.ipynb")
     for name, source in LOOKS.items():
         notebooks.write(answered(root, shell=f"{source}\n{EXERCISES['shell']}"), tmp_path / f"{name}.ipynb")
-    rows = classroom.grade(root, tmp_path, seconds=20)
+    rows = grading.grade(root, tmp_path, seconds=20)
     found = {row.student: (row.result, row.hint) for row in rows if row.exercise == "ex-09-shell"}
     assert {name: found[name] for name in LOOKS if found[name][0] != "right"} == {}
 
@@ -173,7 +172,7 @@ def test_nothing_outlives_grading(root, tmp_path):
     mark = f"genimg-{os.getpid()}-lives"
     source = f"import ctypes, time\nif ctypes.CDLL(None).fork() == 0:\n    import sys\n    ctypes.CDLL(None).prctl(15, b'{mark[:15]}')\n    time.sleep(300)"
     notebooks.write(answered(root, shell=f"{source}\n{EXERCISES['shell']}"), tmp_path / "ann.ipynb")
-    classroom.grade(root, tmp_path, seconds=10)
+    grading.grade(root, tmp_path, seconds=10)
     names = [p.read_text(errors="replace") for p in Path("/proc").glob("[0-9]*/comm") if p.exists()]
     assert not [name for name in names if name.startswith(mark[:15])]
 
@@ -182,7 +181,7 @@ def test_without_a_wall_grading_says_so_and_asks_for_trust(root, tmp_path, monke
     monkeypatch.setattr(boundary, "missing", lambda: "bubblewrap is not installed")
     notebooks.write(answered(root), tmp_path / "ann.ipynb")
     with pytest.raises(UsageError, match=r"with your rights on your files: bubblewrap is not installed; with --trust"):
-        classroom.grade(root, tmp_path)
+        grading.grade(root, tmp_path)
 
 
 # A dead or a silent station (1): without a wall an answer can kill it.
@@ -196,7 +195,7 @@ def test_a_dead_or_silent_station_costs_the_submission_at_work(root, tmp_path, m
     for name in ("ann", "bob"):
         harm = {"shell": f"{kill}{EXERCISES['shell']}"} if name == "ann" else {}
         notebooks.write(answered(root, **harm), tmp_path / f"{name}.ipynb")
-    found = by_student(classroom.grade(root, tmp_path, seconds=20, trust=True))
+    found = by_student(grading.grade(root, tmp_path, seconds=20, trust=True))
     assert found["bob"] == ["right"] * 3 and len(found["ann"]) == 3
 
 
@@ -295,7 +294,7 @@ def odd(root, tmp_path_factory):
     os.symlink(folder, folder / "all over again")
     os.mkfifo(folder / "pipe.ipynb")
     notes = []
-    rows = classroom.grade(root, folder, seconds=10, trust=True, note=notes.append)
+    rows = grading.grade(root, folder, seconds=10, trust=True, note=notes.append)
     return rows, notes
 
 
@@ -350,11 +349,11 @@ def test_the_tables_place_is_tried_before_anything_is_graded(root, tmp_path, mon
 
 def test_rows_are_written_when_they_are_known(tmp_path):
     with grading.table(tmp_path / "grades.csv") as table:
-        table.add(classroom.Grade("ann", "09", "ex", 1, "right"))
+        table.add(grading.Grade("ann", "09", "ex", 1, "right"))
         found = list(csv.DictReader(io.StringIO((tmp_path / "grades.partial.csv").read_text(encoding="utf-8-sig"))))
         assert [(row["student"], row["points"]) for row in found] == [("ann", "1")]
         assert not (tmp_path / "grades.csv").exists()
-    classroom.write_csv([classroom.Grade("ann", "09", "ex", 1, "right")], tmp_path / "grades.csv")
+    grading.write_csv([grading.Grade("ann", "09", "ex", 1, "right")], tmp_path / "grades.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grades.csv"]
     assert (tmp_path / "grades.csv").read_bytes().startswith(b"\xef\xbb\xbf")
 
@@ -374,7 +373,7 @@ def test_a_full_disk_loses_no_grade(root, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("cell", ["=1+1", "+x", "-x", "@x", "\t=1", "\r=1", " =1", "\x1b[2J", "a\x00b", "\u202eb"])
 def test_no_cell_is_a_formula_or_obeyed(tmp_path, cell):
-    classroom.write_csv([classroom.Grade(cell, "09", "ex", 1, "crashed", 0.0, cell)], tmp_path / "t.csv")
+    grading.write_csv([grading.Grade(cell, "09", "ex", 1, "crashed", 0.0, cell)], tmp_path / "t.csv")
     with open(tmp_path / "t.csv", encoding="utf-8-sig", newline="") as file:
         for row in csv.reader(file):
             assert not any(each.lstrip().startswith(("=", "+", "-", "@")) or not each.isprintable() for each in row)
@@ -417,7 +416,7 @@ def test_a_classmates_file_is_out_of_reach(root, tmp_path):
     notebooks.write(answered(root), bob)
     harm = f"import os\nassert not os.path.exists({str(bob)!r})\ntry: os.remove({str(bob)!r})\nexcept OSError: pass\n"
     notebooks.write(answered(root, shell=harm + EXERCISES["shell"]), tmp_path / "ann.ipynb")
-    found = by_student(classroom.grade(root, tmp_path, seconds=20))
+    found = by_student(grading.grade(root, tmp_path, seconds=20))
     assert bob.exists() and found == {"ann": ["right"] * 3, "bob": ["right"] * 3}
 
 
@@ -430,4 +429,4 @@ def test_a_unix_socket_outside_cannot_be_reached(root, tmp_path):
             end.listen()
         look = f"import socket\nfor n in {names!r}:\n    try: socket.socket(socket.AF_UNIX).connect(n)\n    except OSError: continue\n    assert 0, n\n"
         notebooks.write(answered(root, shell=look + EXERCISES["shell"]), tmp_path / "in" / "ann.ipynb")
-        assert by_student(classroom.grade(root, tmp_path / "in", seconds=20)) == {"ann": ["right"] * 3}
+        assert by_student(grading.grade(root, tmp_path / "in", seconds=20)) == {"ann": ["right"] * 3}

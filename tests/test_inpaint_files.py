@@ -278,3 +278,12 @@ def test_a_recipe_that_cannot_be_followed_is_refused(model, tmp_path, search):
     result = genimg("inpaint", model, picture(tmp_path / "a.png"), "--mask", "centre", "--out", tmp_path / "out")
     assert result.exit_code == 1 and not (tmp_path / "out").exists()
     assert "not so that it could be followed" in result.stderr and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_mask_that_hides_nearly_all_is_taken_for_an_inverted_one(tmp_path):
+    mask = torch.zeros(28, 28, dtype=torch.uint8)
+    mask[:4, :4] = 255
+    Image.fromarray(mask.numpy()).save(tmp_path / "mask.png")
+    Image.fromarray(mask.numpy()).save(tmp_path / "a.png")
+    said = genimg("inpaint", "digits", tmp_path / "a.png", "--mask", tmp_path / "mask.png", "--out", tmp_path)
+    assert said.exit_code and "hides 98% of the picture" in said.output and "--invert" in said.output

@@ -16,7 +16,7 @@ from torch import nn
 
 from genimg._base.errors import UsageError
 from genimg.press import pages
-from genimg.widgets.live import GRAPHS, Graph, onnx_bytes, site, vendor
+from genimg.widgets.live import GRAPHS, Graph, onnx_bytes, sharing, site, vendor
 from genimg.widgets.page import module
 
 ROOT = Path(__file__).parents[1]
@@ -51,12 +51,33 @@ def test_onnxruntime_computes_what_torch_computes(files, name):
 
 
 def test_weights_take_half_the_room_and_files_tell_nothing_of_this_machine(files):
-    graph = GRAPHS["digits"]()
-    weights = sum(value.numel() for value in graph.module.state_dict().values())
-    data = files["digits"].read_bytes()
-    assert 2 * weights < len(data) < 2.2 * weights
-    for trace in (str(ROOT), "site-packages", "genimg/", ".py"):
-        assert trace.encode() not in data
+    for name in ("digits", "colours"):
+        weights = sum(value.numel() for value in GRAPHS[name]().module.state_dict().values())
+        data = files[name].read_bytes()
+        assert 2 * weights < len(data) < 2.2 * weights, name
+        for trace in (str(ROOT), "site-packages", "genimg/", ".py"):
+            assert trace.encode() not in data
+
+
+def test_what_two_graphs_hold_is_kept_once_and_nothing_else_changes(files):
+    """The files that lie beside the pages, put together as the browser does, answer as the graphs do."""
+    models = {name: files[name].read_bytes() for name in GRAPHS}
+    shared, rest = sharing.pieces(models)
+    assert set(shared) == {"faces-search"} and rest["digits"] == (None, models["digits"])
+    size = len(shared["faces-search"]) + sum(len(data) for _, data in rest.values())
+    assert size < sum(map(len, models.values())) - len(models["faces"]) + 200_000
+    for name in ("faces", "search"):
+        part, tail = rest[name]
+        before = shared[part]
+        assert len(tail) < 150_000
+        packed = base64.b64decode(sharing.opening(before) + sharing.ending(before, tail), validate=True)
+        whole = gzip.decompress(packed)
+        assert whole == before + tail
+        one, other = (onnxruntime.InferenceSession(data) for data in (whole, models[name]))
+        inputs = {key: value.numpy() for key, value in GRAPHS[name]().inputs.items()}
+        assert [each.name for each in one.get_outputs()] == [each.name for each in other.get_outputs()]
+        for a, b in zip(one.run(None, inputs), other.run(None, inputs), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_twice_the_same_bytes():

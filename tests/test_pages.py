@@ -182,3 +182,15 @@ def test_a_page_shows_no_bookkeeping_and_readers_get_the_whole_code(book):
     shown = notebooks.read(book / "site" / "book" / "01_a.ipynb").cells[-1].source
     assert shown == 'x = f(\n    1, 2,\n)\nprint("glue(x)")'
     assert "glue" in notebooks.read(book / "site" / pages.READERS / "01_a.ipynb").cells[-1].source
+
+
+def test_buttons_of_the_contents_have_names(tmp_path):
+    page = tmp_path / "page.html"
+    button = '<details><summary><span class="toctree-toggle" role="presentation"></span></summary></details>'
+    page.write_text(
+        f"<html><head lang='en'></head><body>{button}<details><summary>Hint</summary></details></body></html>"
+    )
+    pages._close(tmp_path)
+    text = page.read_text()
+    assert text.count("<summary aria-label=") == 1 and "<summary>Hint" in text
+    assert text.index("<head lang='en'>") < text.index("Content-Security-Policy") < text.index("</head>")

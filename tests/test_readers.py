@@ -1,6 +1,8 @@
 """Notebooks for readers: what JupyterLab and Colab show must not be MyST, and must not give answers away."""
 
+import builtins
 import re
+import symtable
 from pathlib import Path
 
 import myst
@@ -10,12 +12,14 @@ import pytest
 
 from genimg.press import address, notebooks, pages, readers
 from genimg.press.address import Address
+from genimg.press.layout import FORMATTER
 from genimg.press.readers import References, plain
 from genimg.press.readers.citations import Citation
 from genimg.press.readers.citations import read as bibliography
 from genimg.press.readers.labels import Label
 from genimg.press.readers.markdown import parser
 from genimg.press.readers.stubs import stub, whole
+from genimg.teach.classroom import handouts
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -60,6 +64,7 @@ def test_nothing_of_myst_and_no_answer_is_left_in_a_chapter(path, references):
     assert "**Solution" not in text
     asked = [cell for cell in made.cells if {"answer", "check"} & set(notebooks.tags(cell))]
     assert all(cell.outputs == [] for cell in asked)
+    assert "# fmt:" not in "\n".join(cell.source for cell in made.cells)
     assert all("YOUR " in cell.source for cell in asked if "answer" in notebooks.tags(cell))
     assert bool(asked) == (answers is not None)
     assert [cell.cell_type for cell in made.cells[:2]] == ["markdown", "code"]
@@ -190,6 +195,92 @@ def test_numbers_are_those_of_the_pages(project, tmp_path):
     assert "\\tag{1.1}" in made and "See [(1.1)](../../book/01_a.html#equation-e)." in made and "(1.1)" in page
     assert 'id="t-one"' in page and 'id="equation-e"' in page
     assert not (html / "labels.json").exists()
+    # A class is handed out the same numbers, and no link to pages that it may not have.
+    handed = handouts.student(tmp_path / "book" / "01_a.ipynb").cells[-1].source
+    assert "**Theorem 1.2 (Two).** By Theorem 1.1." in handed and "See (1.1)." in handed and "\\tag{1.1}" in handed
+
+
+def flow(source):
+    """The names that a cell reads from other cells, and those that it leaves behind."""
+    lines = (line for line in source.split("\n") if not line.lstrip().startswith(("%", "!")))
+    top = symtable.symtable("\n".join(lines), "cell", "exec")
+    left = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    read, tables = set(), [top]
+    for table in tables:
+        tables += table.get_children()
+        read |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (table is top or s.is_global())}
+    return read - set(dir(builtins)) - {"display"}, left
+
+
+def test_the_flow_of_names_is_that_of_python():
+    source = "import a.b as c\n%time x\ny = z + c\ndef f(u, v=w):\n    k = u\n    return k + g\n[i for i in h]"
+    assert flow(source) == ({"z", "c", "w", "g", "h"}, {"c", "y", "f"})
+
+
+def test_a_name_that_a_stub_does_not_leave_would_be_noticed(references):
+    nb = notebooks.read(ROOT / "book" / "01_generative_models.ipynb")
+    answer = next(cell for cell in nb.cells if "answer" in notebooks.tags(cell))
+    answer.source += "\n### BEGIN SOLUTION\nhelp_of_solution = 1\n### END SOLUTION"
+    nb.cells.append(nbformat.v4.new_code_cell("help_of_solution + 1", id="reads"))
+    assert _faults(nb, "01_generative_models", references) == [("reads", {"help_of_solution"})]
+
+
+def _faults(nb, name, references):
+    """Cells of a readers' notebook that are not as in the chapter, or read a reader's answer, or what nobody leaves."""
+    chapter = {cell.id: cell for cell in notebooks.code_cells(nb)}
+    faults, written, known, once = [], set(), set(), set()
+    for cell in chapter.values():
+        once |= flow(whole(cell.source))[1]
+    for cell in notebooks.code_cells(readers.chapter(nb, name, references)):
+        read, left = flow(cell.source)
+        if "answer" in notebooks.tags(cell):
+            written |= left
+        elif "check" not in notebooks.tags(cell):
+            same = cell.source.removeprefix(
+                cell.source[: cell.source.find("\n") + 1] * cell.source.startswith("#@title")
+            )
+            assert same == FORMATTER.sub("", chapter[cell.id].source), cell.id
+            if read & written:
+                faults.append((cell.id, read & written))
+        if missing := (read & once) - known - left:
+            faults.append((cell.id, missing))
+        known |= left
+    return faults
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_notebook_with_stubs_is_its_chapter_but_for_answers_and_their_checks(path, references):
+    """Chapters run from top to bottom in `make notebooks`; so theirs do, if stubs and checks do: see the next test."""
+    assert _faults(notebooks.read(path), path.stem, references) == []
+
+
+def _needed(cells):
+    """The answers, their checks, and the cells without which these cannot run."""
+    flows = [flow(cell.source) for cell in cells]
+
+    def before(k, seen):
+        found = {k}
+        for name in flows[k][0] - seen:
+            ways = [before(j, seen | {name}) for j in range(k) if name in flows[j][1]]
+            found |= min(ways, key=len, default=set())  # any cell that leaves the name will do
+        return found
+
+    wanted = [k for k, cell in enumerate(cells) if {"answer", "check"} & set(notebooks.tags(cell))]
+    return [cells[k] for k in sorted(set().union(*(before(k, frozenset()) for k in wanted)))]
+
+
+@pytest.mark.parametrize("path", [path for path in CHAPTERS if path.stem != "09_speed"], ids=lambda path: path.stem)
+def test_stubs_run_and_their_checks_say_that_nothing_is_written(path, references, tmp_path):
+    """In a kernel, with as much of the chapter as they need; `make readers` runs all of every chapter."""
+    nb = readers.chapter(notebooks.read(path), path.stem, references)
+    nb.cells = _needed(notebooks.code_cells(nb))
+    checks = [cell for cell in nb.cells if "check" in notebooks.tags(cell)]
+    assert checks and len(nb.cells) <= 2 * len(checks) + 8, [cell.id for cell in nb.cells]
+    for name in ("records", "claims.json"):  # they lie beside readers' notebooks
+        (tmp_path / name).symlink_to(ROOT / "book" / name)
+    nbclient.NotebookClient(nb, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    said = [cell.outputs[0].data["text/plain"] for cell in checks]
+    assert all(text.startswith("Not yet: nothing is written yet") for text in said), said
 
 
 @pytest.mark.parametrize("make", [readers.chapter, readers.solutions], ids=["chapter", "solutions"])

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 
+import nbformat
 import numpy as np
 import pytest
 import skimage.data
@@ -62,6 +63,28 @@ def test_transparency_stays_where_there_is_some(drawing):
 def test_what_cannot_shrink_stays():
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     assert slimming.webp(png(noise), lossy=False) is None
+
+
+def test_a_notebook_keeps_drawings_and_gets_photographs_that_every_program_shows(photograph, drawing):
+    clear = np.dstack([photograph, np.full(photograph.shape[:2], 128, np.uint8)])
+    held = [base64.b64encode(png(each)).decode() for each in (photograph, drawing, clear)]
+    state = json.dumps({"frames": [f"data:image/png;base64,{held[0]}"], "exact": f"data:image/png;base64,{held[0]}"})
+    html = f'<script type="application/json" data-part="state">{state}</script>'
+    data = [*({"image/png": each, "text/plain": "<Figure>"} for each in held), {"text/html": html}]
+    outputs = [nbformat.v4.new_output("display_data", each, metadata={"image/png": {"alt": "a"}}) for each in data]
+    nb = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("", outputs=outputs), nbformat.v4.new_markdown_cell()]
+    )
+    slimming.lighten(nb)
+    nbformat.validate(nb)
+    first, second, third, widget = nb.cells[0].outputs
+    shown = base64.b64decode(first.data["image/jpeg"])
+    assert set(first.data) == {"image/jpeg", "text/plain"} and first.metadata == {"image/jpeg": {"alt": "a"}}
+    assert 2 * len(shown) < len(png(photograph)) and 0 < np.abs(pixels(shown) - photograph).mean() < 3
+    assert (second.data["image/png"], third.data["image/png"]) == (held[1], held[2])
+    left = json.loads(widget.data["text/html"].partition(">")[2].partition("<")[0])
+    assert left["frames"][0].startswith("data:image/webp")
+    assert (pixels(base64.b64decode(left["exact"].partition(",")[2])) == photograph).all()
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ function enlargePictures(article) {
     event.preventDefault();
     large.src = picture.src;
     large.alt = picture.alt;
+    large.toggleAttribute("data-drawing", picture.hasAttribute("data-drawing"));
     dialog.showModal();
   });
 }
@@ -123,6 +124,7 @@ function stackPanels(article) {
         const share = end - cuts[i];
         const part = document.createElement("div");
         const copy = Object.assign(new Image(), { src: image.src, alt: "" });
+        copy.toggleAttribute("data-drawing", image.hasAttribute("data-drawing"));
         copy.style.cssText = `width:${100 / share}%;margin-left:${(-100 * cuts[i]) / share}%`;
         part.append(copy);
         box.append(part);
@@ -232,6 +234,24 @@ function fitFormulas(article) {
   }
 }
 
+// One within a line cannot be broken either: it is set smaller too, or no phone would show its end.
+function fitInLines(article) {
+  const formulas = [...article.querySelectorAll("span.math > mjx-container")];
+  for (const formula of formulas) formula.style.fontSize = "";
+  const rooms = new Map();
+  const room = (formula) => {
+    const block = formula.closest("p, li, dd, dt, td, th, label, legend, figcaption, h1, h2, h3, h4");
+    if (block && !rooms.has(block)) {
+      const style = getComputedStyle(block);
+      rooms.set(block, block.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
+    }
+    return rooms.get(block);
+  };
+  const wide = formulas.map((formula) => [formula, room(formula), formula.firstElementChild?.getBoundingClientRect().width]);
+  for (const [formula, space, width] of wide)
+    if (space > 0 && width > space) formula.style.fontSize = `${Math.max(60, Math.floor((98 * space) / width))}%`;
+}
+
 // A table or a print-out that is wider than the column is set smaller, by a third at most; beyond that it scrolls.
 function fitOutputs(article) {
   for (const box of article.querySelectorAll(".cell_output pre, .cell_output .output.text_html")) {
@@ -246,6 +266,37 @@ function fitOutputs(article) {
       set.style.fontSize = `${wanted.toFixed(2)}px`;
     }
   }
+}
+
+// A table of sentences is read row by row where it does not fit; one of numbers scrolls, as its columns are compared.
+function stackTables(article) {
+  const narrow = matchMedia("(max-width: 600px)");
+  const update = () => {
+    for (const table of article.querySelectorAll(".pst-scrollable-table-container > table")) {
+      table.classList.remove("genimg-rows");
+      const heads = [...(table.tHead?.rows[0]?.cells || [])].map((head) => head.textContent.trim());
+      const cells = [...table.tBodies].flatMap((body) => [...body.rows]).flatMap((row) => [...row.cells]);
+      const said = cells.reduce((sum, cell) => sum + cell.textContent.trim().length, 0) / Math.max(1, cells.length);
+      const fits = table.parentElement.scrollWidth <= table.parentElement.clientWidth + 1;
+      if (!narrow.matches || !(heads.length > 3 && said >= 10) && (fits || said < 14)) continue; // four columns are crowded anyway
+      for (const cell of cells) if (heads[cell.cellIndex]) cell.dataset.head = heads[cell.cellIndex];
+      // Shown as blocks, they would no longer be a table to those who hear the page.
+      for (const [role, chosen] of [["table", [table]], ["row", table.rows], ["cell", cells]])
+        for (const each of chosen) each.setAttribute("role", role);
+      for (const head of table.tHead?.rows[0]?.cells || []) head.setAttribute("role", "columnheader");
+      table.classList.add("genimg-rows");
+    }
+  };
+  narrow.addEventListener("change", update);
+  return update;
+}
+
+// What goes on beyond the right edge says so.
+function showMore(article) {
+  const WIDE = "div.math, div.highlight pre, .output pre, .output.text_html, .pst-scrollable-table-container";
+  const look = (box) => box.classList.toggle("genimg-more", box.scrollWidth > box.clientWidth + box.scrollLeft + 3 && !box.querySelector(".genimg-widget"));
+  article.addEventListener("scroll", ({ target }) => target.matches?.(WIDE) && look(target), { capture: true, passive: true });
+  return () => article.querySelectorAll(WIDE).forEach(look);
 }
 
 // ---------------------------------------------------------------- no line begins with a comma
@@ -317,7 +368,8 @@ document.addEventListener("DOMContentLoaded", () => {
   previewLinks(article);
   sortTables(article);
   keepPunctuation(article);
-  const fit = () => (fitFormulas(article), fitOutputs(article));
+  const [stack, more] = [stackTables(article), showMore(article)];
+  const fit = () => (stack(), fitFormulas(article), fitInLines(article), fitOutputs(article), more());
   window.MathJax?.startup?.promise?.then(fit);
   addEventListener("load", () => window.MathJax?.startup?.promise?.then(fit));
   let later = 0;

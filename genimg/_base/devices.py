@@ -38,7 +38,6 @@ def bfloat16(device: torch.device | str, wanted: bool | None = True) -> bool:
     A CPU without them imitates bfloat16, which took 18 times as long as float32 for a step of WGAN-GP on faces.
 
     Args:
-        device: of the networks.
         wanted: None means on GPUs only.
 
     Example:

@@ -85,7 +85,6 @@ def read_json(path: str | Path, remedy: str) -> Any:
     """What a JSON file holds.
 
     Args:
-        path: the file.
         remedy: what to do if it cannot be read, in a few words.
 
     Raises:
@@ -122,6 +121,25 @@ def beside(target: Path) -> Path:
     """
     sweep(target.parent)
     return target.with_name(f".genimg-{os.getpid()}-{uuid.uuid4().hex}{PART}")
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields a name beside the target, which takes its place when the block ends well.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(Path(folder) / "a.txt") as part: _ = part.write_text("hello")
+        ...     os.listdir(folder)
+        ['a.txt']
+    """
+    part = beside(target)
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:

@@ -42,26 +42,6 @@ def commit(folder: str | Path = ".") -> str:
 class Record:
     """One measured number, over several seeds, with all that is needed to doubt it or to repeat it.
 
-    Attributes:
-        claim: what is asserted, one sentence.
-        chapter: the page that discusses it, such as `04_wgan`.
-        source: where the claim comes from (slide, equation, paper).
-        dataset: the data, with size and split.
-        method: what produced the number.
-        metric: what was measured.
-        unit: its unit, `1` for a pure number.
-        better: `higher` or `lower`.
-        reported: the source's own number, or None.
-        values: one number per seed.
-        seeds: the seeds, in the order of `values`.
-        config: every constant that matters.
-        profile: `quick`, `full`, or an honest name for something between.
-        device: from `devices.describe`.
-        seconds: duration of the run behind all values.
-        weights: SHA-256 of the weights that the number was measured on, or None.
-        deviations: where this differs from the source, one sentence each.
-        versions, commit: filled in when left out.
-
     Example:
         >>> r = Record(claim="2 + 2 = 4", chapter="08_scorecard", source="arithmetic", dataset="none", method="sum",
         ...            metric="value", unit="1", better="higher", reported=4.0, values=[4.0, 4.0], seeds=[0, 1],
@@ -70,25 +50,25 @@ class Record:
         (4.0, 0.0)
     """
 
-    claim: str
-    chapter: str
-    source: str
-    dataset: str
-    method: str
-    metric: str
-    unit: str
-    better: str
-    reported: float | None
-    values: Sequence[float]
-    seeds: Sequence[int]
-    config: Mapping[str, Any]
-    profile: str
-    device: str
-    seconds: float
-    weights: str | None
-    deviations: Sequence[str]
-    versions: Mapping[str, str] = field(default_factory=versions)
-    commit: str = field(default_factory=commit)
+    claim: str  # what is asserted, one sentence
+    chapter: str  # the page that discusses it, such as `04_wgan`
+    source: str  # where the claim comes from (slide, equation, paper)
+    dataset: str  # the data, with size and split
+    method: str  # what produced the number
+    metric: str  # what was measured
+    unit: str  # its unit, `1` for a pure number
+    better: str  # `higher` or `lower`
+    reported: float | None  # the source's own number, or None
+    values: Sequence[float]  # one number per seed
+    seeds: Sequence[int]  # the seeds, in the order of `values`
+    config: Mapping[str, Any]  # every constant that matters
+    profile: str  # `quick`, `full`, or an honest name for something between
+    device: str  # from `devices.describe`
+    seconds: float  # duration of the run behind all values
+    weights: str | None  # SHA-256 of the weights that the number was measured on, or None
+    deviations: Sequence[str]  # where this differs from the source, one sentence each
+    versions: Mapping[str, str] = field(default_factory=versions)  # filled in when left out
+    commit: str = field(default_factory=commit)  # filled in when left out
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower"):

@@ -17,12 +17,7 @@ from genimg.lab.reruns import Comparison
 
 
 class RunBoard:
-    """One bar per chapter over its cells, and one over all of them; lines where nobody watches.
-
-    Args:
-        console: where to write.
-        cells: how many cells each chapter has, in the order of the run.
-    """
+    """One bar per chapter over its cells, and one over all of them, while `progress` is entered; else lines."""
 
     def __init__(self, console: Console, cells: Mapping[str, int]) -> None:
         self.console, self.cells = console, cells
@@ -37,12 +32,6 @@ class RunBoard:
         )
         self.tasks = {name: self.progress.add_task(name, total=n, start=False) for name, n in cells.items()}
         self.overall = self.progress.add_task("all cells", total=sum(cells.values()))
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Shows the bars while the block runs."""
-        with self.progress:
-            yield
 
     def start(self, chapter: str) -> None:
         """This chapter begins."""
@@ -68,14 +57,7 @@ class RunBoard:
 def table(
     console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
 ) -> None:
-    """Prints a table: fitted to the terminal, or as wide as it needs to be in a log.
-
-    Args:
-        console: where to write.
-        columns: headings.
-        rows: cells, as plain text.
-        right: the headings of the columns to align to the right.
-    """
+    """Prints a table: fitted to the terminal, or as wide as it needs to be in a log."""
     aligned = set(right)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
@@ -128,7 +110,6 @@ def steps(console: Console, pace: bool = False) -> Iterator[Callable[[str, int, 
     Where nobody watches, a line is written at every tenth of the way.
 
     Args:
-        console: where to write.
         pace: show how many steps a second took on average; of each `what`, since it was first heard of.
     """
     bar = Progress(

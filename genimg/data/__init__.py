@@ -16,22 +16,3 @@ from genimg.data.lookup import Description, describe, fetch, load, names
 from genimg.data.old import OldPhotograph, old_photographs
 from genimg.data.packing import Packed, make_pack
 from genimg.data.stream import UNREADABLE, Decoded, picture_files, printable, stream, told
-
-__all__ = [
-    "UNREADABLE",
-    "Decoded",
-    "Description",
-    "Images",
-    "OldPhotograph",
-    "Packed",
-    "describe",
-    "fetch",
-    "load",
-    "make_pack",
-    "names",
-    "old_photographs",
-    "picture_files",
-    "printable",
-    "stream",
-    "told",
-]

@@ -37,16 +37,6 @@ def folder() -> Path:
     return platformdirs.user_cache_path("genimg", appauthor=False)
 
 
-def digest(*paths: Path) -> str:
-    """SHA-256 of the bytes of these files, one after the other."""
-    sha = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                sha.update(block)
-    return sha.hexdigest()
-
-
 def remembered(
     label: str, content: str, build: Callable[[Allocate], Bytes], fits: Callable[[tuple[int, ...]], bool] = bool
 ) -> Bytes:

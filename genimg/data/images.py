@@ -19,10 +19,8 @@ class Images:
         images: uint8 `(n, c, h, w)`, 0 to 255; may be a private (copy-on-write) view of a file on disk.
         labels: int64 `(n,)`, positions in `classes`, or None where the data set has none.
         classes: names of the classes, `()` where there are no labels.
-        name: name of the data set.
         split: `"train"`, `"test"`, `"val"` …
         source: one sentence that says which place was used.
-        licence: terms of use.
 
     Example:
         >>> pictures = torch.tensor([0, 255, 51], dtype=torch.uint8).reshape(3, 1, 1, 1)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from genimg._base.errors import UsageError
-from genimg.data import cache
+from genimg._base.weights import sha256
 from genimg.data.cache import Bytes
 from genimg.data.catalogue import CIFAR10, DIGITS, FASHION, IMAGENETTE
 from genimg.data.packs import Collection, Labels, Member, open_folder
@@ -76,7 +76,7 @@ def _idx(name: str, classes: tuple[str, ...]) -> Callable[[Path, str], Found]:
         start = root / FOLDERS[name][0] / {"train": "train", "test": "t10k"}[split]
         pictures = _either(start.with_name(f"{start.name}-images-idx3-ubyte"))
         labels = read_idx(_either(start.with_name(f"{start.name}-labels-idx1-ubyte")), 1).astype(np.int64)
-        return Arrays(lambda: read_idx(pictures, 3)[:, None], lambda: cache.digest(pictures)), labels, classes
+        return Arrays(lambda: read_idx(pictures, 3)[:, None], lambda: sha256(pictures)), labels, classes
 
     return read
 
@@ -131,7 +131,7 @@ def _svhn(root: Path, split: str) -> Found:
     def pictures() -> Bytes:
         return np.ascontiguousarray(read("X").transpose(3, 2, 0, 1))
 
-    return Arrays(pictures, lambda: cache.digest(file), slow=True), labels, DIGITS
+    return Arrays(pictures, lambda: sha256(file), slow=True), labels, DIGITS
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -157,7 +157,7 @@ def _cifar10(root: Path, split: str) -> Found:
     batches = [_batch(file) for file in files]
     labels = np.concatenate([np.asarray(batch["labels"], dtype=np.int64) for batch in batches])
     pixels = np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32)
-    return Arrays(lambda: pixels, lambda: cache.digest(*files)), labels, CIFAR10
+    return Arrays(lambda: pixels, lambda: sha256(*files)), labels, CIFAR10
 
 
 def _batch(file: Path) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def load(
 
     Raises:
         UsageError: unknown name, split or size, no data anywhere, or a broken file (named).
+        Absent: as a `UsageError`, where a data set has no place on this machine.
 
     Example:
         >>> digits = load("mnist", "test", subset=True)
@@ -153,6 +154,8 @@ def fetch(name: str) -> str:
     entry, place = ENTRIES[name], _downloads()
     if not entry.torchvision:
         if entry.whole:
+            if not embedded.here(name):
+                _embedded(name, "train", None)  # says what to install
             return f"{name} needs no download: there are {entry.embedded}"
         raise UsageError(f"{name} has no download; `genimg data pack` makes a pack of pictures that you have")
     if not layouts.splits(name, place.folder):
@@ -175,8 +178,8 @@ def describe(root: str | os.PathLike[str] | None = None) -> list[Description]:
     for name in names(root):
         entry = ENTRIES.get(name, YOURS)
         where = next(filter(None, (_spot(name, place.folder) for place in places(root))), "")
-        if not where and entry.embedded:
-            where = entry.embedded if entry.whole else f"with subset=True: {entry.embedded}"
+        if not where and entry.embedded and embedded.here(name):
+            where = entry.embedded if entry.whole else f"a part of it (subset=True): {entry.embedded}"
         row = (entry.what, entry.sizes, entry.licence, where or "not here", bool(where), bool(entry.torchvision))
         rows.append(Description(name, *row))
     return rows

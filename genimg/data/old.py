@@ -27,7 +27,6 @@ class OldPhotograph:
         name: its number in the Library of Congress.
         maker, date, what: who took it, when, and what it shows; of the black-and-white ones the archive's caption.
         credit: to stand beside the picture wherever it is shown.
-        source: where it is to be found.
         picture: sRGB (3, h, w) of a plate, (1, h, w) of a black-and-white one, in [0, 1]; its longer side 512 pixels.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import zipfile
@@ -14,7 +13,8 @@ from PIL import Image
 
 from genimg._base import disk
 from genimg._base.errors import UsageError, at_least
-from genimg.data import cache, lookup
+from genimg._base.weights import sha256
+from genimg.data import lookup
 from genimg.data.catalogue import ENTRIES, canonical
 from genimg.data.packs import UNLABELLED, Collection, Labels, open_folder, spelled
 from genimg.data.raw import Arrays, Pictures, as_picture, fit, picture
@@ -65,21 +65,16 @@ def make_pack(
     collection = None if known else open_folder(Path(source))
     files = _folder(collection, size) if collection else _dataset(name, size, root)
     counts: dict[str, int] = {}
-    beside = disk.beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        with disk.replacing(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for path, data in files:
                 archive.writestr(zipfile.ZipInfo(path, DATE), data)
                 split = path.split("/")[0]
                 counts[split] = counts.get(split, 0) + 1
-        os.replace(beside, target)
     except OSError as error:
         raise UsageError(f"cannot write {target} ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-    return Packed(target, counts, cache.digest(target), collection.left_out if collection else ())
+    return Packed(target, counts, sha256(target), collection.left_out if collection else ())
 
 
 def _dataset(name: str, size: int | None, root: str | os.PathLike[str] | None) -> Iterator[tuple[str, bytes]]:

@@ -36,21 +36,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures by split and class.
+    """Pictures by split and class."""
 
-    Attributes:
-        where: the pack or folder, for messages.
-        members: sorted by name.
-        splits: all splits, empty ones too.
-        read: bytes of a member by name; safe from several threads.
-        left_out: files that are no pictures.
-    """
-
-    where: str
-    members: tuple[Member, ...]
-    splits: tuple[str, ...]
-    read: Callable[[str], bytes]
-    left_out: tuple[str, ...] = ()
+    where: str  # the pack or folder, for messages
+    members: tuple[Member, ...]  # sorted by name
+    splits: tuple[str, ...]  # all splits, empty ones too
+    read: Callable[[str], bytes]  # bytes of a member by name; safe from several threads
+    left_out: tuple[str, ...] = ()  # files that are no pictures
 
     def classes(self) -> tuple[str, ...]:
         """Names of the classes in all splits together, so that a label means the same in each of them."""
@@ -60,7 +52,6 @@ class Collection:
         """Pictures of a split, their labels, and the names of the classes.
 
         Args:
-            split: name of the split.
             order: the usual order of the classes; used if it names all the classes found.
 
         Raises:

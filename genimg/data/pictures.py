@@ -32,19 +32,12 @@ warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 class Picture(NamedTuple):
-    """A picture, upright.
+    """A picture, upright."""
 
-    Attributes:
-        image: mode `L`, `RGB`, or `F` for a grey one of more than 8 bits; black is 0 and white 255 in each.
-        alpha: mode `L`, or None where all is opaque.
-        unit: the difference of two neighbouring grey values, 1 for 8 bits and 255/65535 for 16.
-        frames: how many pictures the file holds; this is the first.
-    """
-
-    image: Image.Image
-    alpha: Image.Image | None
-    unit: float
-    frames: int
+    image: Image.Image  # mode `L`, `RGB`, or `F` for a grey one of more than 8 bits; black is 0 and white 255 in each
+    alpha: Image.Image | None  # mode `L`, or None where all is opaque
+    unit: float  # the difference of two neighbouring grey values, 1 for 8 bits and 255/65535 for 16
+    frames: int  # how many pictures the file holds; this is the first
 
     @property
     def note(self) -> str:

@@ -25,34 +25,21 @@ WHITE = 255  # the ground before which what is transparent stands
 
 @dataclass(frozen=True)
 class Arrays:
-    """Pictures that one file holds together.
+    """Pictures that one file holds together."""
 
-    Attributes:
-        read: gives uint8 `(n, c, h, w)`.
-        content: gives a text that changes whenever the pictures do.
-        slow: reading takes so long that the result is cached even when nothing is resized.
-    """
-
-    read: Callable[[], Bytes]
-    content: Callable[[], str]
-    slow: bool = False
+    read: Callable[[], Bytes]  # gives uint8 `(n, c, h, w)`
+    content: Callable[[], str]  # gives a text that changes whenever the pictures do
+    slow: bool = False  # reading takes so long that the result is cached even when nothing is resized
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in one JPEG or PNG file each.
+    """Pictures in one JPEG or PNG file each."""
 
-    Attributes:
-        where: the pack or folder, for messages.
-        files: names, in the order of the labels.
-        read: bytes of a file by name; called from several threads.
-        content: gives a text that changes whenever a file does.
-    """
-
-    where: str
-    files: tuple[str, ...]
-    read: Callable[[str], bytes]
-    content: Callable[[], str]
+    where: str  # the pack or folder, for messages
+    files: tuple[str, ...]  # names, in the order of the labels
+    read: Callable[[str], bytes]  # bytes of a file by name; called from several threads
+    content: Callable[[], str]  # gives a text that changes whenever a file does
 
 
 def tensorise(raw: Arrays | Pictures, label: str, size: int | None) -> Bytes:

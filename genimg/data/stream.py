@@ -42,7 +42,6 @@ def picture_files(paths: Iterable[str | os.PathLike[str]], skipped: Skipped = si
     folder a file counts that is called like a picture, or begins like one, and nothing hidden. No file comes twice.
 
     Args:
-        paths: files and folders.
         skipped: called with everything else in a folder, and why it does not count; see `pictures_below`.
 
     Raises:
@@ -121,7 +120,6 @@ def free_names(wanted: Iterable[Path], keep: Iterable[Path]) -> list[Path]:
     """The names wanted for results, changed to <name>-2, <name>-3 … where another has it, or a file that must stay.
 
     Args:
-        wanted: paths, which may exist.
         keep: files that must not be overwritten.
 
     Example:

@@ -134,7 +134,6 @@ def pictures(
     Args:
         x: uint8 (N, c, h, w) in main memory or in a memory map.
         seed: of the draws, which depend on the device they are made on: that of the pictures.
-        device: of the samples.
         room: bytes that the pictures may take on a GPU; None is a third of its memory. What is free would depend on who
             else uses it, and the draws with it: a run could not go on from its checkpoint, and ranks would differ.
         memory_format: as of `Pictures`.
@@ -223,7 +222,6 @@ class GaussianMixture:
     Args:
         centres: (k, d).
         std: common standard deviation.
-        rng: generator.
     """
 
     def __init__(self, centres: Tensor, std: float, rng: torch.Generator) -> None:
@@ -269,7 +267,6 @@ class Uniform:
 
     Args:
         low, high: tensors of shape (d,), low < high.
-        rng: generator.
 
     Example:
         >>> x = Uniform(torch.tensor([0.0]), torch.tensor([2.0]), torch.Generator().manual_seed(0)).sample(100)

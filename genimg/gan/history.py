@@ -105,7 +105,6 @@ class History:
 
         Args:
             G: a network of the recorded architecture; it is copied, not changed.
-            latent: P_Z.
             rng: draws the instants.
             rate, start, end: as in `weights`.
 

@@ -135,7 +135,6 @@ class Run:
     Args:
         networks: what is trained, by name; "G" is what `recipe.average` follows, "D" has the critic's rate.
         laws: what draws at random, by name: generators, or laws with an `rng`. Their states go into the checkpoint.
-        recipe: all else.
         rates: Adam's for single networks, where they differ from the recipe's.
         constants: what has to be the same when the run goes on, beside the recipe's.
 
@@ -298,6 +297,7 @@ def _keep(path: Path) -> None:
         with suppress(OSError):
             os.link(path, spare)
             os.replace(spare, previous(path))
+            spare.unlink(missing_ok=True)  # rename leaves it where both names already are one file
 
 
 def _checked(optimiser: torch.optim.Optimizer, entries: Mapping[int, Mapping[str, Tensor]]) -> list[int]:

@@ -52,8 +52,6 @@ def critic_steps(
     Args:
         D: critic, (n, …) → (n,) or (n, 1); on the laws' device.
         real, fake: P1 and P2.
-        objective: from `genimg.gan.objectives`.
-        steps: number of updates.
         rng: the objective's own randomness (the penalty's u), on the laws' device.
         recipe: of `runs.Recipe`; here the batch is 256, of each law, lr is 1e-3, and amp is off.
 
@@ -99,9 +97,6 @@ def gan_steps(
     Args:
         G: z (n, …) → samples of the shape of `real`'s; on the laws' device.
         D: critic, as in `critic_steps`.
-        real: P_real.
-        latent: P_Z.
-        objective: from `genimg.gan.objectives`.
         steps: number of generator updates, those of an earlier, resumed run included.
         rng: the objective's own randomness, on the laws' device.
         critic_per_step: 5 in WGAN and WGAN-GP, 1 in the original GAN.
@@ -177,7 +172,6 @@ def encoder_steps(
     Args:
         E: picture (n, …) → (n, 2 d), means and log deviations, as `networks.encoder`.
         G: z (n, d) → pictures.
-        real: P_real.
         steps: number of updates, those of an earlier, resumed run included.
         rng: draws z, on the law's device.
         encoder_lr: Adam's rate for E, if it is not that of G. Either network may be frozen.

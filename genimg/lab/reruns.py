@@ -20,17 +20,11 @@ SPREADS = 3
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a re-run may be off.
+    """How far a re-run may be off."""
 
-    Attributes:
-        records: pattern of the names it is for, such as `*-psnr`.
-        absolute: in the unit of the record.
-        why: one sentence.
-    """
-
-    records: str
-    absolute: float
-    why: str
+    records: str  # pattern of the names it is for, such as `*-psnr`
+    absolute: float  # in the unit of the record
+    why: str  # one sentence
 
     def __post_init__(self) -> None:
         if not self.absolute > 0:
@@ -43,19 +37,12 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A record beside its re-run.
+    """A record beside its re-run."""
 
-    Attributes:
-        name: of the record.
-        record: what the book says; None if it has no such record.
-        rerun: what was measured now.
-        allowed: how far their means may be apart, in the record's unit.
-    """
-
-    name: str
-    record: Record | None
-    rerun: Record
-    allowed: float
+    name: str  # of the record
+    record: Record | None  # what the book says; None if it has no such record
+    rerun: Record  # what was measured now
+    allowed: float  # how far their means may be apart, in the record's unit
 
     @property
     def verdict(self) -> str:

@@ -20,8 +20,7 @@ def kl(p: Tensor, q: Tensor, dx: float = 1.0) -> Tensor:
     Infinite as soon as p puts mass where q has none.
 
     Args:
-        p: probabilities (..., k), or densities when `dx` is given.
-        q: probabilities (..., k).
+        p, q: probabilities (..., k), or densities when `dx` is given.
         dx: spacing of the grid of a density.
 
     Returns:
@@ -80,8 +79,7 @@ def hahn(p: Tensor, q: Tensor) -> Tensor:
     may choose either side; 0 is the choice that favours neither. `tv_dual(p, q, hahn(p, q))` is 2 delta.
 
     Args:
-        p: probabilities or densities (..., k).
-        q: likewise.
+        p, q: probabilities or densities (..., k).
 
     Source: the talk, slides "Distances. Total Variation" and "Optimal dual variable".
 
@@ -97,8 +95,7 @@ def tv_dual(p: Tensor, q: Tensor, D: Tensor, dx: float = 1.0) -> Tensor:
     """What a bounded critic certifies, E_{P1} D - E_{P2} D for -1 <= D <= 1: at most 2 delta, in [-2, 2].
 
     Args:
-        p: probabilities (..., k), or densities when `dx` is given.
-        q: likewise.
+        p, q: probabilities (..., k), or densities when `dx` is given.
         D: values (..., k) in [-1, 1].
         dx: spacing of the grid of a density.
 
@@ -121,8 +118,7 @@ def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
     """The discriminator that maximises V(G, D): D* = p / (p + q), in [0, 1]; 1/2 where both vanish and D is free.
 
     Args:
-        p: probabilities or densities of the real law, (..., k).
-        q: of the generated law.
+        p, q: probabilities or densities of the real and of the generated law, (..., k).
 
     Source: Goodfellow et al., Generative adversarial nets, 2014, Proposition 1.
 
@@ -141,8 +137,7 @@ def gan_value(p: Tensor, q: Tensor, D: Tensor, dx: float = 1.0) -> Tensor:
     At the optimal discriminator it is -log 4 + 2 JS(p, q).
 
     Args:
-        p: probabilities (..., k) of the real law, or densities when `dx` is given.
-        q: of the generated law.
+        p, q: probabilities (..., k) of the real and of the generated law, or densities when `dx` is given.
         D: values (..., k) in [0, 1]: probabilities, not logits.
         dx: spacing of the grid of a density.
 
@@ -171,8 +166,7 @@ def f_critic(p: Tensor, q: Tensor, which: str = "kl") -> Tensor:
     | hellinger | (sqrt u - 1)^2 | 1 - sqrt(q/p) | sum (sqrt p - sqrt q)^2 |
 
     Args:
-        p: probabilities or densities (..., k) of the real law.
-        q: of the generated law, likewise.
+        p, q: probabilities or densities (..., k) of the real and of the generated law.
         which: a row of the table.
 
     Returns:

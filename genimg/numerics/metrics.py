@@ -18,8 +18,7 @@ def mse(x: Tensor, y: Tensor, where: Tensor | None = None) -> float:
     """Mean squared error, of all pixels or of some; with some, the mean over images of the mean over their pixels.
 
     Args:
-        x: images (n, c, h, w), any number type.
-        y: images of the same shape.
+        x, y: images (n, c, h, w) of one shape, any number type.
         where: bool (1, 1, h, w) or (n, 1, h, w), the pixels that count, at least one in each image; None = all.
 
     Raises:
@@ -37,8 +36,7 @@ def psnr(x: Tensor, y: Tensor, peak: float, average: str = "images", where: Tens
     """Peak signal-to-noise ratio in dB, 10 log10(peak^2 / MSE), larger = nearer; infinite for equal images.
 
     Args:
-        x: images (n, c, h, w), any number type.
-        y: images of the same shape.
+        x, y: images (n, c, h, w) of one shape, any number type.
         peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
         average: "images" = mean of the PSNR of each image; "mse" = PSNR of the mean MSE, as the talk's inpainting
             tables do. By Jensen's inequality "images" is never below "mse".
@@ -70,8 +68,7 @@ def ssim(x: Tensor, y: Tensor, peak: float, where: Tensor | None = None) -> floa
     (2 m_x m_y + C1)(2 v_xy + C2) / ((m_x^2 + m_y^2 + C1)(v_x + v_y + C2)), C1 = (0.01 peak)^2, C2 = (0.03 peak)^2.
 
     Args:
-        x: images (n, c, h, w) with h, w >= 11, any number type.
-        y: images of the same shape.
+        x, y: images (n, c, h, w) of one shape with h, w >= 11, any number type.
         peak: width of the range of values: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
         where: only windows centred at these pixels count, bool (1, 1, h, w) or (n, 1, h, w); None = all. Images
             without such a window are left out.
@@ -200,9 +197,7 @@ def auroc(scores: Tensor, labels: Tensor, *, positive: int) -> float:
     Chance is 1/2 whatever the shares, and exchanging the classes (with the sign of the scores) changes nothing.
 
     Args:
-        scores: (n,), large on the positive class.
-        labels: (n,) integers.
-        positive: the label that counts as positive.
+        scores, labels, positive: as for `auprc`.
 
     Raises:
         UsageError: as for `auprc`.
@@ -248,8 +243,7 @@ def mode_coverage(samples: Tensor, centres: Tensor, radius: float) -> Coverage:
     A sample belongs to its nearest centre, and counts when it lies within `radius` of it (3 sigma is usual).
 
     Args:
-        samples: (n, d).
-        centres: (k, d).
+        samples, centres: (n, d) and (k, d).
         radius: in units of the samples.
 
     Returns:
@@ -291,8 +285,7 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = 3) -> Precisi
     samples and on the features, so both must be stated with the numbers.
 
     Args:
-        real: features of real samples (n, d), or images, which are flattened.
-        fake: features of generated samples (m, d).
+        real, fake: features of samples, (n, d) and (m, d), or images, which are flattened.
         neighbours: k, below n and m; 3 in the paper.
 
     Raises:
@@ -322,8 +315,7 @@ def kid(real: Tensor, fake: Tensor) -> float:
     which must be stated with it; only with those of Inception is it what papers report.
 
     Args:
-        real: features (n, d), n at least 2.
-        fake: features (m, d), m at least 2.
+        real, fake: features (n, d) and (m, d), n and m at least 2.
 
     Raises:
         UsageError: for features that do not fit, NaN, or fewer than two samples.

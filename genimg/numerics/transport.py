@@ -79,10 +79,8 @@ def w1_primal(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = 
     row sums a and column sums b.
 
     Args:
-        x: points of the first law, (n, d), or (n,) on the line; more axes are flattened.
-        y: points of the second law, (m, d) or (m,).
-        a: weights (n,) >= 0 with sum 1; uniform when omitted.
-        b: weights (m,), likewise.
+        x, y: points of the two laws, (n, d) and (m, d), or (n,) and (m,) on the line; more axes are flattened.
+        a, b: weights (n,) and (m,) >= 0 with sum 1; uniform when omitted.
 
     Returns:
         Primal(value, pi), the value in units of x.
@@ -108,8 +106,7 @@ def transport_cost(cost: Tensor, a: Tensor | None = None, b: Tensor | None = Non
 
     Args:
         cost: what it costs to move a unit of mass from i to j, (n, m), any finite numbers.
-        a: weights (n,) >= 0 with sum 1; uniform when omitted.
-        b: weights (m,), likewise.
+        a, b: weights (n,) and (m,) >= 0 with sum 1; uniform when omitted.
 
     Returns:
         Primal(value, pi), the value in units of the cost.
@@ -143,10 +140,8 @@ def w1_dual(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = No
     since D(x_i) >= f_i and D(y_j) <= g_j it is as good: the solution returned is D on x and on y.
 
     Args:
-        x: points of the first law, (n, d) or (n,). Time grows with n*m: a few hundred points a side take seconds.
-        y: points of the second law, (m, d) or (m,).
-        a: weights (n,) >= 0 with sum 1; uniform when omitted.
-        b: weights (m,), likewise.
+        x, y: as for `w1_primal`. Time grows with n*m: a few hundred points a side take seconds.
+        a, b: weights (n,) and (m,) >= 0 with sum 1; uniform when omitted.
 
     Returns:
         Dual(value, f, g, y), the value in units of x; `.at(points)` evaluates the potential anywhere.
@@ -190,10 +185,8 @@ def w1_1d(x: Tensor, y: Tensor, a: Tensor | None = None, b: Tensor | None = None
     the integral of |F1(t) - F2(t)| dt.
 
     Args:
-        x: points of the first law, (n,) or (n, 1).
-        y: points of the second law, (m,) or (m, 1).
-        a: weights (n,) >= 0 with sum 1; uniform when omitted.
-        b: weights (m,), likewise.
+        x, y: points of the two laws, (n,) and (m,), or (n, 1) and (m, 1).
+        a, b: weights (n,) and (m,) >= 0 with sum 1; uniform when omitted.
 
     Raises:
         UsageError: for points off the line, else as for `w1_primal`.
@@ -253,8 +246,7 @@ def sinkhorn(
     Args:
         cost: (n, m), finite.
         eps: the strength of the entropy, > 0, in units of the cost. As eps -> 0 the optimal plan, as eps -> inf a b^T.
-        a: weights (n,) >= 0 with sum 1; uniform when omitted.
-        b: weights (m,), likewise.
+        a, b: weights (n,) and (m,) >= 0 with sum 1; uniform when omitted.
         steps: at most so many; small eps needs many.
         tolerance: of the sum of |row sums - a|, after which it stops; column sums are exact.
 
@@ -316,8 +308,7 @@ def sliced_w1(x: Tensor, y: Tensor, directions: int = 128, rng: torch.Generator 
     (as directions grow), but smaller by a factor of about 0.8 / sqrt(d) for a translation in d dimensions.
 
     Args:
-        x: points (n, d), or images (n, c, h, w), which are flattened.
-        y: points (m, d).
+        x, y: points (n, d) and (m, d), or images (n, c, h, w), which are flattened.
         directions: how many projections.
         rng: generator of the directions.
 

@@ -18,30 +18,22 @@ def density1d(
     *,
     critic: Mapping[str, Any] | None = None,
     critic_axis: str = "",
-    x: str = "x",
-    y: str = "",
     title: str = "",
     colours: Colours = None,
     labels: str = "peak",
-    width: float = FULL,
     height: float = 2.8,
     ax: Axes | None = None,
 ) -> Axes:
     r"""Filled densities over a line, and on their own right-hand axis the critics that compare them.
+
+    The left axis has no ticks, since a density's height rarely matters.
 
     Args:
         grid: (k,) increasing points.
         densities: label -> (k,) values, none negative.
         critic: label -> (k,) values, drawn as green lines with a scale of their own at the right.
         critic_axis: Name of that scale.
-        x: Name of the x axis.
-        y: Name of the left axis; without it the axis has no ticks, since a density's height rarely matters.
-        title: One line above, left.
-        colours: label -> colour, or one colour per density.
         labels: "peak" (over each law's highest point) or "above" (one line over the axes, for laws that overlap).
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for values that do not fit the grid, negative densities or NaN.
@@ -55,7 +47,7 @@ def density1d(
     """
     if labels not in ("peak", "above"):
         raise UsageError(f"labels must be 'peak' or 'above', got {labels!r}")
-    ax = axes(ax, width, height)
+    ax = axes(ax, FULL, height)
     points = array(grid, "grid", 1)
     names = list(densities)
     shades = palette(names, colours)
@@ -81,28 +73,23 @@ def density1d(
             )
     ax.set_ylim(0, top * 1.18 or 1.0)
     ax.set_xlim(points[0], points[-1])
-    ax.set(xlabel=x, ylabel=y, title=title)
-    if not y:
-        ax.set_yticks([])
-        ax.spines["left"].set_visible(False)
+    ax.set(xlabel="x", title=title)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
     if labels == "above":
-        key(ax, names, shades)
-        ax.set_title(title, pad=26 if title else None)
+        key(ax, names, shades, title)
     if critic:
         right = ax.twinx()
         right.spines["right"].set_visible(True)
         right.spines["right"].set_color(GREEN)
         right.tick_params(axis="y", color=GREEN, labelcolor=GREEN)
         right.set_ylabel(critic_axis, color=GREEN)
-        ends = []
         for i, (name, raw) in enumerate(critic.items()):
             values = _on_grid(name, raw, points)
             right.plot(points, values, color=GREEN, linestyle=DASHES[i % len(DASHES)], linewidth=2.0, label=name)
-            ends.append((name, float(points[-1]), float(values[-1])))
-        for name, _, last in ends:
             right.annotate(
                 pretty(name),
-                (1, last),
+                (1, float(values[-1])),
                 xycoords=("axes fraction", "data"),
                 xytext=(-4, 5),
                 textcoords="offset points",
@@ -119,9 +106,7 @@ def histogram(
     bins: int = 60,
     span: tuple[float, float] | None = None,
     x: str = "",
-    title: str = "",
     colours: Colours = None,
-    log: bool = False,
     width: float = FULL,
     height: float = 2.8,
     ax: Axes | None = None,
@@ -132,13 +117,6 @@ def histogram(
         values: label -> (n,) numbers.
         bins: How many, over the common range.
         span: That range, if not from the smallest to the largest value.
-        x: Name of the x axis.
-        title: One line above, left.
-        colours: label -> colour, or one colour per label.
-        log: Logarithmic heights.
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Example:
         >>> ax = histogram({"clipped": [0.0, 0.01, 0.01], "penalty": [0.0, 0.2, 0.3]}, bins=4)
@@ -154,15 +132,11 @@ def histogram(
         heights, _ = np.histogram(numbers, edges, density=True)
         ax.stairs(heights, edges, color=shade, fill=True, alpha=0.28)
         ax.stairs(heights, edges, color=shade, linewidth=1.4)
-    if log:
-        ax.set_yscale("log")
-    else:
-        ax.set_ylim(bottom=0)
-        ax.set_yticks([])
-        ax.spines["left"].set_visible(False)
+    ax.set_ylim(bottom=0)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
     ax.set(xlabel=x)
     key(ax, list(data), shades)
-    ax.set_title(title, pad=26 if title else None)
     return ax
 
 

@@ -64,14 +64,12 @@ def image_grid(
     Args:
         images: (n, c, h, w), float in [-1, 1] or uint8; c = 1 or 3.
         columns: Images per row; chosen for a wide grid if not given.
-        width: Inches of the whole figure (ignored with `ax`).
         captions: A string: one line under the grid. A list of `columns` strings: one over each column.
             A list of n strings (n different from `columns`): one under each image.
         rows: One word or two left of each row.
         gutter: White between two images, in inches.
         smooth: Interpolate when enlarging; else each pixel is a square of whole screen pixels. If not given: only
             images above 48 pixels, so that digits stay pixels.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for bad images, or a number of captions or row labels that fits nothing.

@@ -34,19 +34,11 @@ def curves(
     Args:
         series: label -> (x, y), or label -> y to count steps from 0. Labels that name P_real, P_G or the critic get
             the book's colour.
-        x: Name of the x axis.
-        y: Name of the y axis.
-        title: One line above, left.
-        colours: label -> colour, or one colour per label.
         labels: "end" (at the lines) or "above" (one line over the axes, for curves that end in one point).
+        xlim, ylim: Ranges.
         smooth: Moving average over this many values, drawn over the pale raw curve.
         log: Axes on a logarithmic scale: "", "x", "y" or "xy".
-        xlim: Range of x.
-        ylim: Range of y.
         level: name -> value; thin grey horizontal lines to compare with, named at the left.
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for x and y of different lengths, NaN, or an unknown `labels` or `log`.
@@ -94,8 +86,7 @@ def curves(
     if labels == "end":
         _at_ends(ax, ends)
     else:
-        key(ax, names, shades)
-        ax.set_title(title, pad=26 if title else None)
+        key(ax, names, shades, title)
     return ax
 
 

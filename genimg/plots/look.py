@@ -217,8 +217,13 @@ def array(values: Any, name: str, ndim: int | None = None) -> np.ndarray:
     return out
 
 
-def key(ax: Axes, labels: Sequence[str], colours: Sequence[str]) -> None:
-    """The labels as one line of coloured words above `ax`, each after a dot: shorter to read than a boxed legend."""
+def key(ax: Axes, labels: Sequence[str], colours: Sequence[str], title: str = "") -> None:
+    """The labels as one line of coloured words above `ax`, each after a dot: shorter to read than a boxed legend.
+
+    A title goes above that line.
+    """
+    if title:
+        ax.set_title(title, pad=26)
     dots = [
         Line2D([], [], marker="o", linestyle="", markersize=6, color=value, label=pretty(label))
         for label, value in zip(labels, colours, strict=True)

@@ -16,20 +16,17 @@ from genimg._base.errors import UsageError
 from genimg.plots.look import BLUE, GREEN, GREY, HALF, ORANGE, Colours, array, axes, key, palette, pretty, readable
 
 Limits = tuple[float, float, float, float]
+THRESHOLD = 1e-3
+"""Entries of a plan below this share of the largest are not drawn as lines."""
 
 
 def scatter2d(
     laws: Mapping[str, Any],
     *,
     limits: Limits | None = None,
-    title: str = "",
-    colours: Colours = None,
     size: float = 6.0,
     alpha: float = 0.6,
     labels: bool = True,
-    ticks: bool = False,
-    width: float = HALF,
-    height: float = HALF,
     ax: Axes | None = None,
 ) -> Axes:
     """Samples of laws in the plane, one colour per law, one unit as long in x as in y.
@@ -37,15 +34,9 @@ def scatter2d(
     Args:
         laws: label -> (n, 2) samples; later ones are drawn over earlier ones.
         limits: (x low, x high, y low, y high); else what the samples need.
-        title: One line above, left.
-        colours: label -> colour, or one colour per label.
         size: Area of a dot in points².
         alpha: Opacity of a dot.
         labels: The laws' names in one line above.
-        ticks: Numbers on the axes.
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for samples that are not (n, 2), or NaN.
@@ -55,15 +46,14 @@ def scatter2d(
         >>> len(ax.get_legend().get_texts()), len(ax.collections)
         (2, 2)
     """
-    ax = axes(ax, width, height)
-    shades = palette(list(laws), colours)
+    ax = axes(ax, HALF, HALF)
+    shades = palette(list(laws), None)
     for (name, raw), shade in zip(laws.items(), shades, strict=True):
         points = _plane(raw, name)
         ax.scatter(points[:, 0], points[:, 1], s=size, color=shade, alpha=alpha, linewidths=0, label=name)
-    _square(ax, limits, ticks)
+    _square(ax, limits)
     if labels:
         key(ax, list(laws), shades)
-    ax.set_title(title, pad=26 if title and labels else None)
     return ax
 
 
@@ -75,9 +65,6 @@ def coupling(
     names: tuple[str, str] = ("P1", "P2"),
     limits: Limits | None = None,
     title: str = "",
-    threshold: float = 1e-3,
-    width: float = HALF,
-    height: float = HALF,
     ax: Axes | None = None,
 ) -> Axes:
     """A transport plan: in the plane as lines from x to y, on a line as a heat map between its two marginals.
@@ -88,11 +75,6 @@ def coupling(
         pi: (n, m) mass carried from x_i to y_j, none negative.
         names: What the laws are called in the picture.
         limits: (x low, x high, y low, y high).
-        title: One line above, left.
-        threshold: Entries below this share of the largest are not drawn as lines.
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for a plan that does not fit the points, or negative mass.
@@ -107,13 +89,13 @@ def coupling(
         raise UsageError(f"pi must have shape ({len(first)}, {len(second)}), one entry per pair, got {plan.shape}")
     if (plan < 0).any():
         raise UsageError("pi has negative entries; a transport plan carries mass, it does not owe any")
-    ax = axes(ax, width, height)
+    ax = axes(ax, HALF, HALF)
     if first.ndim == 1 and second.ndim == 1:
         _heat_plan(ax, first, second, plan, names, title)
         return ax
     first, second = _plane(x, "x"), _plane(y, "y")
     strength = plan / plan.max()
-    pairs = np.argwhere(strength > threshold)
+    pairs = np.argwhere(strength > THRESHOLD)
     shade = np.zeros((len(pairs), 4))
     shade[:, :3] = to_rgb(GREY)
     shade[:, 3] = 0.15 + 0.75 * strength[pairs[:, 0], pairs[:, 1]]
@@ -122,9 +104,8 @@ def coupling(
     )
     for points, mass, value in ((first, plan.sum(1), BLUE), (second, plan.sum(0), ORANGE)):
         ax.scatter(points[:, 0], points[:, 1], s=42 * mass / mass.max(), color=value, linewidths=0, zorder=2)
-    _square(ax, limits, ticks=False)
-    key(ax, names, (BLUE, ORANGE))
-    ax.set_title(title, pad=26 if title else None)
+    _square(ax, limits)
+    key(ax, names, (BLUE, ORANGE), title)
     return ax
 
 
@@ -135,14 +116,7 @@ def heat2d(
     *,
     levels: int = 9,
     points: int = 121,
-    colour: str = GREEN,
-    bar: str | None = None,
-    title: str = "",
     colours: Colours = None,
-    size: float = 6.0,
-    ticks: bool = False,
-    width: float = HALF,
-    height: float = HALF,
     ax: Axes | None = None,
 ) -> Axes:
     """Level sets of a critic or a density in the plane, dark where it is large, with samples over it.
@@ -154,15 +128,6 @@ def heat2d(
         samples: label -> (n, 2) points over it.
         levels: Number of level lines.
         points: Grid points per axis, when `function` is called.
-        colour: Darkest shade: green for a critic, grey for a density that is no law of the book.
-        bar: If given, a colour bar with this name.
-        title: One line above, left.
-        colours: label -> colour, or one colour per sample set.
-        size: Area of a dot in points².
-        ticks: Numbers on the axes.
-        width: Inches, without `ax`.
-        height: Inches, without `ax`.
-        ax: Draw here instead of on a new figure.
 
     Raises:
         UsageError: for values of another shape, or NaN.
@@ -187,29 +152,22 @@ def heat2d(
         values = values.reshape(points, points)
     else:
         values = array(function, "values of the function", 2)
-    ax = axes(ax, width, height)
-    shades = LinearSegmentedColormap.from_list("book", ["#FFFFFF", colour])
+    ax = axes(ax, HALF, HALF)
+    shades = LinearSegmentedColormap.from_list("book", ["#FFFFFF", GREEN])
     across = np.linspace(low_x, high_x, values.shape[1])
     up = np.linspace(low_y, high_y, values.shape[0])
     low, high = float(values.min()), float(values.max())
     steps = np.linspace(low, high if high > low else low + 1e-6, levels + 2)
-    filled = ax.contourf(across, up, values, levels=steps, cmap=shades, alpha=0.75)
-    ax.contour(across, up, values, levels=steps[1:-1], colors=colour, linewidths=0.7, alpha=0.8, linestyles="-")
-    if bar is not None:
-        scale = ax.figure.colorbar(
-            filled, ax=ax, shrink=0.85, pad=0.02, format="%.2g", ticks=steps[:: max(1, levels // 4)]
-        )
-        scale.set_label(bar)
-        scale.outline.set_visible(False)
+    ax.contourf(across, up, values, levels=steps, cmap=shades, alpha=0.75)
+    ax.contour(across, up, values, levels=steps[1:-1], colors=GREEN, linewidths=0.7, alpha=0.8, linestyles="-")
     if samples:
         names = list(samples)
         chosen = palette(names, colours)
         for name, shade in zip(names, chosen, strict=True):
             dots = _plane(samples[name], name)
-            ax.scatter(dots[:, 0], dots[:, 1], s=size, color=shade, linewidths=0, label=name)
+            ax.scatter(dots[:, 0], dots[:, 1], s=6, color=shade, linewidths=0, label=name)
         key(ax, names, chosen)
-    _square(ax, limits, ticks)
-    ax.set_title(title, pad=26 if title and samples else None)
+    _square(ax, limits)
     return ax
 
 
@@ -220,14 +178,13 @@ def _plane(raw: Any, name: str) -> np.ndarray:
     return points
 
 
-def _square(ax: Axes, limits: Limits | None, ticks: bool) -> None:
+def _square(ax: Axes, limits: Limits | None) -> None:
     ax.set_aspect("equal", adjustable="box" if limits else "datalim")
     if limits is not None:
         ax.set_xlim(limits[0], limits[1])
         ax.set_ylim(limits[2], limits[3])
-    if not ticks:
-        ax.set_xticks([])
-        ax.set_yticks([])
+    ax.set_xticks([])
+    ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(True)
         spine.set_color("#D0D0D0")

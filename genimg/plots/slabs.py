@@ -31,9 +31,7 @@ def slabs(
     Args:
         shapes: what each layer gives: (c, h, w), or (n,) for a vector.
         at: left end and middle of the row.
-        colour: of the slabs.
         label: written under the row, over several lines if it holds line breaks.
-        ax: Draw here instead of on a new figure.
 
     Returns:
         The axes, and where the row ends at the right.

@@ -37,17 +37,11 @@ if importlib.util.find_spec("genimg") is None:
 
 @dataclass(frozen=True)
 class Address:
-    """A repository on GitHub at one commit.
+    """A repository on GitHub at one commit."""
 
-    Attributes:
-        owner: the account.
-        name: of the repository.
-        commit: 40 digits; empty where the book is not a git checkout.
-    """
-
-    owner: str
-    name: str
-    commit: str
+    owner: str  # the account
+    name: str  # of the repository
+    commit: str  # 40 digits; empty where the book is not a git checkout
 
     @property
     def url(self) -> str:
@@ -76,7 +70,6 @@ def find(root: Path, repository: str = "") -> Address | None:
     """The address of the book in `root`.
 
     Args:
-        root: the project folder.
         repository: `owner/name`; empty takes git's remote `origin`.
 
     Returns:

@@ -69,9 +69,6 @@ def usage(paths: list[Path]) -> dict[str, list[str]]:
     """Which chapters use a name: its full name, such as `genimg.numerics.transport.w1_dual` → names of chapters.
 
     A chapter uses what it imports from the package, and what it reaches from `gi`.
-
-    Args:
-        paths: of the notebooks.
     """
     found: dict[str, list[str]] = defaultdict(list)
     for path in paths:

@@ -13,9 +13,11 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +69,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one chapter.
+    """What became of one chapter."""
 
-    Attributes:
-        chapter: its name.
-        cells: how many cells were executed to the end.
-        seconds: wall time, the start of the kernel included.
-        notebook: the executed notebook, or the partial one if the run failed.
-        error: None, or one line that names the cell and the error.
-    """
-
-    chapter: str
-    cells: int
-    seconds: float
-    notebook: Path
-    error: str | None
+    chapter: str  # its name
+    cells: int  # how many cells were executed to the end
+    seconds: float  # wall time, the start of the kernel included
+    notebook: Path  # the executed notebook, or the partial one if the run failed
+    error: str | None  # None, or one line that names the cell and the error
 
     @property
     def status(self) -> str:
@@ -93,8 +87,6 @@ def prepare(path: Path, parameters: Mapping[str, Any], *, in_place: bool = False
     """Checks a chapter and what it is asked to do before anything runs.
 
     Args:
-        path: the committed notebook.
-        parameters: values for its parameters cell.
         in_place: whether the committed notebook is to be replaced. That one shows the book at its own parameters, so
             only `device` may then differ, which no reader of the page sees.
 
@@ -126,10 +118,7 @@ def run(job: Job, out: Path, *, in_place: bool = False, on_cell: Callable[[], No
     that this run did not make. While it runs, and if it fails, the notebook lies in `out/partial/`.
 
     Args:
-        job: from `prepare`.
-        out: folder for results.
         in_place: replace the committed notebook too, its parameters as they were, if the run succeeds.
-        on_cell: called after each executed cell.
     """
     done, partial = out / job.path.name, out / "partial" / job.path.name
     done.unlink(missing_ok=True)
@@ -151,6 +140,25 @@ def run(job: Job, out: Path, *, in_place: bool = False, on_cell: Callable[[], No
         notebooks.parameters_cell(nb).source = notebooks.parameters_cell(job.original).source
         notebooks.write(nb, job.path)
     return Result(job.chapter, cells, seconds, done, None)
+
+
+def side_by_side(
+    jobs: Sequence[Job], out: Path, workers: int, *, in_place: bool = False
+) -> Iterator[tuple[Job, Result]]:
+    """As `run`, several chapters at a time, each in a process of its own; as they end, in the order of their ends.
+
+    Those of many cells begin, so that at the end no process waits for a long one.
+    """
+    largest_first = sorted(jobs, key=lambda job: -job.cells)
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(run, job, out, in_place=in_place): job for job in largest_first}
+        try:
+            for ended in as_completed(running):
+                yield running[ended], ended.result()
+        except BaseException:  # Ctrl-C: no other chapter begins, and a kernel ends with the process that started it
+            for child in active_children():
+                child.terminate()
+            raise
 
 
 def _execute(path: Path, cwd: Path, on_cell: Callable[[], None]) -> tuple[int, str | None]:
@@ -232,14 +240,7 @@ def _environment() -> Iterator[None]:
 
 
 def update_manifest(out: Path, job: Job, result: Result, device: str) -> Path:
-    """Writes what is known of a run into `out/manifest.json`, beside the entries of the other chapters.
-
-    Args:
-        out: folder of the results.
-        job: what was asked.
-        result: what came of it.
-        device: the hardware, from `devices.describe`.
-    """
+    """Writes what is known of a run into `out/manifest.json`, beside the entries of the other chapters."""
     path = out / "manifest.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -19,11 +19,13 @@ from genimg._base.errors import UsageError
 from genimg.press.address import Address
 
 CARDS: Mapping[str, tuple[str, tuple[float, float, float, float]]] = {
-    "01_generative_models": ("cell-073", (0.1, 0.14, 0.9, 0.92)),
+    "01_generative_models": ("cell-005", (0.5, 0.1, 1.0, 1.0)),
+    "01b_families": ("cell-073", (0.1, 0.14, 0.9, 0.92)),
     "02_gan_theory": ("cell-022", (0.0, 0.0, 0.46, 1.0)),
     "03_wasserstein_tv": ("cell-019", (0.02, 0.1, 0.98, 0.95)),
     "04_wgan": ("cell-009", (0.0, 0.1, 0.5, 1.0)),
     "05_history_ad": ("cell-007", (0.03, 0.09, 0.5, 1.0)),
+    "05b_beyond_history": ("cell-067", (0.0, 0.0, 1.0, 1.0)),
     "06_chromagan": ("first-picture", (0.14, 0.0, 1.0, 1.0)),
     "07_inpainting": ("first-picture", (0.08, 0.0, 0.45, 1.0)),
     "08_scorecard": ("history-digits", (0.0, 0.0, 0.8, 1.0)),

@@ -1,6 +1,7 @@
 """The chapters as documents: where they lie, their parameters, and the form in which two runs give the same bytes.
 
-A chapter is `book/NN_name.ipynb`. Running one is `press.execution`; making pages of them is `press.pages`.
+A chapter is `book/NN_name.ipynb`, a second page of it `book/NNb_name.ipynb`. Running one is `press.execution`; making
+pages of them is `press.pages`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import io
 import itertools
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,6 @@ def chapters(root: Path, asked: Sequence[str] = ()) -> list[Path]:
     """The chapters of the book in the order of their names, or those that were asked for.
 
     Args:
-        root: the project folder.
         asked: any of `04_wgan`, `04`, `4`, `wgan` or `book/04_wgan.ipynb`; empty means all.
 
     Raises:
@@ -249,3 +250,14 @@ def same_text(one: NotebookNode, other: NotebookNode) -> bool:
 
 def _text(nb: NotebookNode) -> list[tuple[str, str]]:
     return [(cell.cell_type, "" if "parameters" in tags(cell) else cell.source) for cell in nb.cells]
+
+
+def beside(root: Path, out: Path) -> None:
+    """Copies what the chapters read from their folder into `out`."""
+    with disk.told(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for path in (root / "book" / name for name in ("records", "claims.json")):
+            if path.is_dir():
+                shutil.copytree(path, out / path.name, dirs_exist_ok=True)
+            elif path.is_file():
+                shutil.copy2(path, out / path.name)

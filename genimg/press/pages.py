@@ -1,6 +1,7 @@
 """Pages from chapters: the text of the book and the executed notebooks, staged in one folder, through Jupyter Book.
 
-Papermill is the only executor (`genimg.press.execution`); the build executes nothing.
+Papermill is the only executor (`genimg.press.execution`); the build executes nothing. Everywhere here `root` is the
+project folder, `site` the staged book, `html` the built pages, and `address` where readers find this copy of the book.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,15 @@ from nbformat import NotebookNode
 from genimg._base import disk, records
 from genimg._base.errors import UsageError
 from genimg.press import address as addresses
-from genimg.press import api, front, indexing, notebooks, provenance, readers
+from genimg.press import api, front, indexing, layout, notebooks, provenance, readers
 from genimg.press.address import Address
 from genimg.press.readers.stubs import whole
-from genimg.press.slimming import slim
+from genimg.press.slimming import lighten, slim
 
 NOT_STAGED = shutil.ignore_patterns("*.ipynb", ".*", "__pycache__")
 SOURCE = ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT", "genimg", "book/records", "book/claims.json")
 STAGED_FROM_ROOT = ("_config.yml", "_toc.yml", "_*", "*.bib")
 READERS = "_readers"  # the staged folder of chapters without what only pages show; readers' notebooks are made of them
-_FORMATTER = re.compile(r"[ \t]*# fmt: (?:skip|off|on)$", re.MULTILINE)
 
 
 def stage(root: Path, executed: Path | None, site: Path, address: Address | None = None) -> list[str]:
@@ -42,10 +43,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
     one, so that a page never shows the text of yesterday. A line on its provenance goes under every result.
 
     Args:
-        root: the project folder.
         executed: folder of executed notebooks, from `genimg run`; None takes the committed ones.
-        site: the folder to fill.
-        address: where readers find this copy of the book.
 
     Returns:
         One line for each chapter that is shown as committed although `executed` was given.
@@ -59,7 +57,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
             shutil.copy2(path, site / path.name)
     (site / "genindex.md").write_text("# Index\n", encoding="utf-8")  # Sphinx fills it; this puts it into the contents
     (site / "api.md").write_text(api.page(), encoding="utf-8")
-    notes, runs, times = [], _runs(executed), {}
+    notes, runs, times = [], provenance.runs(executed), {}
     known = records.load_all(root / "book" / "records")
     for path in notebooks.chapters(root):
         source, run = path, None
@@ -82,6 +80,7 @@ def stage(root: Path, executed: Path | None, site: Path, address: Address | None
         notebooks.write(shown, site / READERS / path.name)
         for cell in notebooks.code_cells(shown):
             cell.source = whole(cell.source)  # a page shows solutions without the markers
+        layout.fit(shown)
         _hide_bookkeeping(shown)
         times[path.stem] = front.time(shown, runs.get(path.stem))
         if path.stem in front.CARDS:
@@ -109,24 +108,8 @@ def _hide_bookkeeping(nb: NotebookNode) -> None:
                 lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
                     (statement.end_lineno or statement.lineno) - statement.lineno + 1
                 )
-        text = _FORMATTER.sub("", "".join(lines)).rstrip()
+        text = layout.FORMATTER.sub("", "".join(lines)).rstrip()
         cell.source = text or cell.source
-
-
-def _runs(executed: Path | None) -> dict[str, Any]:
-    """What the manifest of the runs in `executed` says, by chapter, of those that succeeded."""
-    manifest = executed / "manifest.json" if executed else None
-    if not manifest or not manifest.is_file():
-        return {}
-    remedy = "remove it, and run the chapters again"
-    content = disk.read_json(manifest, remedy)
-    entries = content.get("chapters") if isinstance(content, dict) else None
-    whole = isinstance(entries, dict) and all(
-        isinstance(entry, dict) and isinstance(entry.get("seconds"), int | float) for entry in entries.values()
-    )
-    if not entries or not whole:
-        raise UsageError(f"{manifest} is no manifest of a run; {remedy}")
-    return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
 
 
 def _fill_texts(pages: Path, runs: Mapping[str, Any], times: Mapping[str, str], address: Address | None) -> None:
@@ -168,16 +151,21 @@ def _without_times(text: str) -> str:
     return "\n\n".join(blocks)
 
 
-def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = lambda html: None) -> Path:
+def build(
+    root: Path,
+    site: Path,
+    out: Path,
+    finish: Callable[[Path], None] = lambda html: None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Path:
     """HTML in `out/_build/html` from the staged book; a warning is an error (`jupyter-book build -n -W --keep-going`).
 
     The pages are built beside the old ones, which stay until the new ones are whole.
 
     Args:
         root: the project folder; the log goes to `build/pages.log` in it.
-        site: the staged book.
-        out: folder that receives `_build/html`.
         finish: called with the folder of the new pages before they take the place of the old ones.
+        meanwhile: called in a thread of its own while Jupyter Book works; that it fails is nobody's concern.
 
     Returns:
         The page to open.
@@ -189,7 +177,9 @@ def build(root: Path, site: Path, out: Path, finish: Callable[[Path], None] = la
     _swept(html)
     beside = Path(tempfile.mkdtemp(prefix=f".genimg-{os.getpid()}-", suffix=disk.PART, dir=html.parent))
     try:
-        new = _built(site, beside, log)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(meanwhile)
+            new = _built(site, beside, log)
         slim(new)
         _close(new)
         finish(new)
@@ -250,19 +240,24 @@ _POLICY = (
 """Nothing from another host is loaded or asked, whatever a notebook's output contains; links can still be followed."""
 
 
+_TOGGLE = '<summary><span class="toctree-toggle"'
+
+
 def _close(html: Path) -> None:
-    """Puts the policy into every page."""
+    """Puts the policy into every page, and names the buttons that fold the second pages of chapters in the contents."""
     tag = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub("<head[^>]*>", lambda match: f"{match[0]}\n{tag}", text, count=1), encoding="utf-8")
+        text = re.sub("<head[^>]*>", lambda match: f"{match[0]}\n{tag}", text, count=1)
+        page.write_text(
+            text.replace(_TOGGLE, _TOGGLE.replace(">", ' aria-label="Further pages">', 1)), encoding="utf-8"
+        )
 
 
 def add_networks(html: Path, cache: Path) -> list[str]:
     """The trained networks that pages run on a click, in `html/_live`; without them the pages keep fixed pictures.
 
     Args:
-        html: the built pages.
         cache: keeps what was downloaded and exported, for the next build.
 
     Returns:
@@ -283,33 +278,28 @@ def add_downloads(root: Path, site: Path, html: Path, address: Address | None = 
     In `html/_sources/book`, where the buttons lead, lie the notebooks for readers (`genimg.press.readers`); in
     `html/_sources/myst` the chapters as they are edited, without outputs, which the others have.
 
-    Args:
-        root: the project folder.
-        site: the staged book.
-        html: the built pages.
-        address: where readers find this copy of the book.
-
     Returns:
         One line if the wheel could not be made.
     """
     beside, edited = html / "_sources" / "book", html / "_sources" / "myst"
     labels = readers.labels.read(html)
-    (html / readers.labels.FILE).unlink(missing_ok=True)
+    if labels:  # a class is handed out theorems of the same numbers
+        disk.write(root / "build" / readers.labels.FILE, (html / readers.labels.FILE).read_bytes())
+        (html / readers.labels.FILE).unlink()
     base = address.site if address else "../../"
     known = readers.References(labels, readers.citations.read(root / "book" / "references.bib"), base)
     for path in sorted((site / READERS).glob("*.ipynb")):
         nb = notebooks.read(path)
-        notebooks.write(readers.chapter(nb, path.stem, known, address), beside / path.name)
+        made = {path.name: readers.chapter(nb, path.stem, known, address)}
         if answers := readers.solutions(nb, path.stem, known, address):
-            notebooks.write(answers, beside / f"{path.stem}_solutions.ipynb")
+            made[f"{path.stem}_solutions.ipynb"] = answers
+        for name, each in made.items():
+            lighten(each)
+            notebooks.write(each, beside / name)
         for cell in notebooks.code_cells(nb):
             cell.outputs, cell.execution_count = [], None
         notebooks.write(nb, edited / path.name)
-    for path in (root / "book" / "records", root / "book" / "claims.json"):
-        if path.is_dir():
-            shutil.copytree(path, beside / path.name, dirs_exist_ok=True)
-        elif path.is_file():
-            shutil.copy2(path, beside / path.name)
+    notebooks.beside(root, beside)
     try:
         wheel(root, html)
     except UsageError as error:
@@ -348,14 +338,9 @@ def bundle(html: Path, file: Path) -> Path:
     Returns:
         `file`, which is there whole or not at all.
     """
-    part = disk.beside(file)
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(html.rglob("*")):
-                archive.write(path, Path("genimg-book") / path.relative_to(html))
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    with disk.replacing(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(html.rglob("*")):
+            archive.write(path, Path("genimg-book") / path.relative_to(html))
     return file
 
 

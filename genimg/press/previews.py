@@ -47,7 +47,7 @@ def _shown(page: BeautifulSoup, id: str) -> str:
     place = page.find(id=id)
     if place is None:
         return ""
-    whole = copy.copy(place if place in page.select(KINDS) else _first(place))
+    whole = copy.copy(place if place.css.match(KINDS) else _first(place))
     for tag in whole.select(NOT_SHOWN):
         tag.decompose()
     for tag in [whole, *whole.find_all(True)]:

@@ -44,7 +44,6 @@ def one_page(html: Path, names: list[str]) -> str:
     """All pages as one, to lie where the first of them lies.
 
     Args:
-        html: the built site.
         names: its pages, in order, without `.html`, all in one folder.
 
     Returns:
@@ -106,8 +105,6 @@ def print_pdf(root: Path, html: Path, file: Path) -> Path:
     """Prints the book.
 
     Args:
-        root: the project folder.
-        html: the built site.
         file: the PDF, there whole or not at all.
 
     Raises:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from genimg._base import disk
 from genimg._base.errors import UsageError
 from genimg._base.records import Record
 from genimg.press import notebooks
@@ -46,13 +48,27 @@ def of(cell: NotebookNode) -> Mapping[str, Any] | str | None:
     return told
 
 
+def runs(executed: Path | None) -> dict[str, Any]:
+    """What the manifest of the runs in `executed` says, by chapter, of those that succeeded."""
+    manifest = executed / "manifest.json" if executed else None
+    if not manifest or not manifest.is_file():
+        return {}
+    remedy = "remove it, and run the chapters again"
+    content = disk.read_json(manifest, remedy)
+    entries = content.get("chapters") if isinstance(content, dict) else None
+    whole = isinstance(entries, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("seconds"), int | float) for entry in entries.values()
+    )
+    if not entries or not whole:
+        raise UsageError(f"{manifest} is no manifest of a run; {remedy}")
+    return {chapter: entry for chapter, entry in entries.items() if entry.get("status") == "ok"}
+
+
 def annotate(nb: NotebookNode, run: Mapping[str, Any] | None, records: Mapping[str, Record]) -> None:
     """Puts a line under every result of a chapter, in place.
 
     Args:
-        nb: a chapter, with outputs.
         run: the chapter's entry in the manifest of the run that made these outputs; None if there is none.
-        records: all records, by name.
     """
     cells = []
     for cell in nb.cells:

@@ -51,7 +51,6 @@ def server(site: Path, port: int) -> ThreadingHTTPServer:
     """A server of that folder; `serve_forever` starts it.
 
     Args:
-        site: the built pages.
         port: 0 takes any free one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a built page weighs: pictures as WebP, and nothing sent that no page uses."""
+"""What built pages and readers' notebooks weigh: light pictures, and nothing sent that no page uses."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import io
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
     from PIL.Image import Image as Picture
 
 MATHJAX = ("tex-chtml.js", "a11y", "input", "output", "ui")  # what pages may ask for; of 24 MB the rest is other builds
@@ -21,6 +24,7 @@ STATE = re.compile(r'(?<=<script type="application/json" data-part="state">).*?(
 EMBEDDED = re.compile(r'(<img src=")?data:image/png;base64,([A-Za-z0-9+/]+=*)')
 SHOWN = ("frames", "pictures")  # what widgets only show; they may compute with other pictures of their state
 QUALITY = 64
+JPEG_QUALITY = 88
 
 
 def slim(html: Path) -> None:
@@ -32,17 +36,42 @@ def slim(html: Path) -> None:
     for path in (*static.rglob("*.map"), *static.rglob("fontawesome.js*")):
         path.unlink(missing_ok=True)
     smaller = {}
-    for path in sorted((html / "_images").glob("*.png")):
-        if data := webp(path.read_bytes()):
+    drawn = sorted((html / "_images").glob("*.png"))
+    with ThreadPoolExecutor() as pool:
+        encoded = pool.map(webp, [path.read_bytes() for path in drawn])
+    for path, data in zip(drawn, encoded, strict=True):
+        if data:
             path.with_suffix(".webp").write_bytes(data)
             path.unlink()
             smaller[path.name] = path.with_suffix(".webp").name
     for page in html.rglob("*.html"):
         text = ICON_SCRIPT.sub("", page.read_text(encoding="utf-8"))
         text = re.sub(r"(?<=_images/)[\w.-]+\.png", lambda found: smaller.get(found[0], found[0]), text)
-        text = EMBEDDED.sub(_embedded, STATE.sub(_shown, text))
-        page.write_text(text, encoding="utf-8")
+        page.write_text(_inside(text), encoding="utf-8")
     _slim_icons(html)
+
+
+def lighten(nb: NotebookNode) -> None:
+    """Makes the outputs of a readers' notebook light, in place.
+
+    Photographs become JPEG, which every notebook program shows; of WebP, which pages have, only JupyterLab is known to
+    do so. Drawings stay. What widgets hold becomes what it is in a page: a browser shows it in either.
+    """
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/html" in data:
+                data["text/html"] = _inside(data["text/html"])
+            if "image/png" in data and (photograph := jpeg(base64.b64decode(data["image/png"]))):
+                del data["image/png"]
+                data["image/jpeg"] = base64.b64encode(photograph).decode()
+                if "image/png" in output.get("metadata", {}):
+                    output.metadata["image/jpeg"] = output.metadata.pop("image/png")
+
+
+def _inside(text: str) -> str:
+    """HTML with the pictures that it holds as WebP."""
+    return EMBEDDED.sub(_embedded, STATE.sub(_shown, text))
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -85,29 +114,40 @@ def _slim_icons(html: Path) -> None:
         path.write_text(re.sub(r"url\([^)]*/fa-[\w-]+\.woff2\) format\([^)]*\),\s*", "", text), encoding="utf-8")
 
 
+@cache  # pages and readers' notebooks hold the same pictures
 def webp(png: bytes, *, lossy: bool = True) -> bytes | None:
     """The picture as WebP, or None where that does not save a tenth of it.
 
     Drawings keep every pixel, so that lines and letters stay sharp. WebP with loss is smaller for photographs only:
     where it takes less than half of what it takes without, the picture is of that kind, and gets it, at quality 64.
-
-    Args:
-        png: a picture as PNG.
-        lossy: whether loss is allowed at all.
     """
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as picture:
-        opaque = not picture.has_transparency_data or picture.convert("RGBA").getchannel("A").getextrema() == (255, 255)
-        pixels = picture.convert("RGB" if opaque else "RGBA")
-    best = _encoded(pixels, lossless=True)
+    pixels = _pixels(png)
+    best = _encoded(pixels, "WEBP", method=6, exact=True, lossless=True)
     if lossy:
-        photograph = _encoded(pixels, quality=QUALITY)
+        photograph = _encoded(pixels, "WEBP", method=6, exact=True, quality=QUALITY)
         best = photograph if 2 * len(photograph) < len(best) else best
     return best if 10 * len(best) < 9 * len(png) else None
 
 
-def _encoded(pixels: Picture, **how: Any) -> bytes:
+def jpeg(png: bytes) -> bytes | None:
+    """The picture as JPEG with all its colours, or None where that does not save half of it, or something is clear."""
+    pixels = _pixels(png)
+    if pixels.mode != "RGB":
+        return None
+    data = _encoded(pixels, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True, progressive=True)
+    return data if 2 * len(data) < len(png) else None
+
+
+def _pixels(png: bytes) -> Picture:
+    """RGB, or RGBA where something can be seen through."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        opaque = not picture.has_transparency_data or picture.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+        return picture.convert("RGB" if opaque else "RGBA")
+
+
+def _encoded(pixels: Picture, kind: str, **how: Any) -> bytes:
     file = io.BytesIO()
-    pixels.save(file, "WEBP", method=6, exact=True, **how)
+    pixels.save(file, kind, **how)
     return file.getvalue()

@@ -4,11 +4,11 @@ In a notebook a widget is an ordinary anywidget with a live kernel behind it. Be
 with a fixed picture and the module itself (`genimg.widgets.page`), which is what the built pages show.
 """
 
-from genimg.widgets.colouring import Colouring as Colouring
-from genimg.widgets.frames import FrameSlider as FrameSlider
-from genimg.widgets.gan_lab import GanLab as GanLab
-from genimg.widgets.ideas import Idea as Idea
-from genimg.widgets.latent_path import LatentPath as LatentPath
-from genimg.widgets.mask_painter import MaskPainter as MaskPainter
-from genimg.widgets.perceptual_test import PerceptualTest as PerceptualTest
-from genimg.widgets.two_laws import TwoLaws as TwoLaws
+from genimg.widgets.colouring import Colouring
+from genimg.widgets.frames import FrameSlider
+from genimg.widgets.gan_lab import GanLab
+from genimg.widgets.ideas import Idea
+from genimg.widgets.latent_path import LatentPath
+from genimg.widgets.mask_painter import MaskPainter
+from genimg.widgets.perceptual_test import PerceptualTest
+from genimg.widgets.two_laws import TwoLaws

@@ -12,7 +12,6 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -24,10 +23,9 @@ from genimg.gan.networks import ChromaGenerator
 from genimg.numerics.color import grey, lightness, scale_l, unscale_ab
 from genimg.plots import pixels
 from genimg.problems.colorize import guided, merge, shrink
-from genimg.widgets.page import module, page_html
+from genimg.widgets.page import Pictured, module
 from genimg.widgets.wire import jpeg_url, light
 
-_MODULE = module("colouring")
 _SENTENCE = (
     "Where scripts run, this picture is a control: it colours a picture of your own, without sending it anywhere."
 )
@@ -40,7 +38,7 @@ class Answer(NamedTuple):
     y: Tensor
 
 
-class Colouring(anywidget.AnyWidget):
+class Colouring(Pictured):
     """A picture of the reader's own, or one of a few, as it is in grey and as a network colours it.
 
     The page compares grey, coloured and original with a movable line, makes the colours stronger on request, and gives
@@ -66,7 +64,8 @@ class Colouring(anywidget.AnyWidget):
         Colouring(1 picture, 32 by 32 pixels of chroma)
     """
 
-    _esm = _MODULE
+    _esm = module("colouring")
+    _kept = ("size", "classes", "pictures", "names", "first", "live")
     size = traitlets.Int().tag(sync=True)
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -131,13 +130,7 @@ class Colouring(anywidget.AnyWidget):
         count = f"{len(self.pictures)} picture{'s' * (len(self.pictures) > 1)}"
         return f"Colouring({count}, {self.size} by {self.size} pixels of chroma)"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        names = ("size", "classes", "pictures", "names", "first", "live")
-        state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE, state, self._beside_each_other())}, metadata
-
-    def _beside_each_other(self) -> str:
+    def _picture(self) -> str:
         """Grey, coloured and original in a row: what stands where scripts do not run."""
         x = self._first
         L = lightness(x)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import torch
 import traitlets
 from torch import Tensor
 
 from genimg._base.errors import UsageError, at_least
 from genimg.plots import pixels
-from genimg.widgets.page import module, page_html
-from genimg.widgets.wire import film, light, png_url
+from genimg.widgets.page import Pictured, module
+from genimg.widgets.wire import enlarged, film, light, png_url
 
-_MODULE = module("frames")
 _STRIP = 6
 """Frames in the fixed picture."""
 
 
-class FrameSlider(anywidget.AnyWidget):
+class FrameSlider(Pictured):
     """One of n images at a time, chosen with a slider; in a notebook `value` is the index and can be observed or set.
 
     Args:
         frames: (n, c, h, w) or a list of (c, h, w), float in [-1, 1] or uint8, all of one size.
-        captions: One per frame.
         label: What is shown, for the slider and for readers who do not see it.
         scale: CSS pixels per image pixel; enlarged images stay sharp. Not wider than the page in any case.
 
@@ -38,7 +34,8 @@ class FrameSlider(anywidget.AnyWidget):
         FrameSlider(2 frames, 'From one digit to another')
     """
 
-    _esm = _MODULE
+    _esm = module("frames")
+    _kept = ("frames", "captions", "label", "width", "sharp", "value")
     frames = traitlets.List(traitlets.Unicode()).tag(sync=True)
     captions = traitlets.List(traitlets.Unicode()).tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
@@ -70,17 +67,9 @@ class FrameSlider(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"FrameSlider({len(self.frames)} frames, {self.label!r})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        names = ("frames", "captions", "label", "width", "sharp", "value")
-        state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE, state, self._film())}, metadata
-
-    def _film(self) -> str:
+    def _picture(self) -> str:
         """A few frames beside each other, as an image: what stays on paper."""
         sheet, chosen = film(self._cells, _STRIP)
         # Small frames are enlarged here: a page without scripts knows nothing of `sharp`.
         grown = max(1, min(self.width // self._cells.shape[2], 800 // sheet.shape[1]))
-        sheet = sheet.repeat(grown, axis=0).repeat(grown, axis=1)
-        alt = f"{self.label}; frames: {', '.join(self.captions[i] for i in chosen)}"
-        return f'<img src="{png_url(sheet)}" alt="{html.escape(alt)}" width="{sheet.shape[1]}" style="max-width:100%">'
+        return enlarged(sheet, grown, f"{self.label}; frames: {', '.join(self.captions[i] for i in chosen)}")

@@ -373,6 +373,7 @@ const STRENGTHS = { clip: [0.01, 0.05, 0.1, 0.3], gp: [0.1, 1, 10], r1: [0.1, 1,
 const USUAL = { clip: 0.1, gp: 1, r1: 1, tv: 10 };
 const RATES = [0.0003, 0.001, 0.003, 0.01, 0.03];
 const CELLS = 36; // of the heat map
+const USE = "Press play, or let one player move at a time. Every switch works while the players train; activation and seed begin anew.";
 const KEPT = 300; // records of the curves, and pictures of the past
 
 const CSS = `
@@ -393,7 +394,7 @@ const CSS = `
 .gwg dt { font-weight: 400; margin: 0; } .gwg dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; font-weight: 600; }
 .gwg p { margin: 6px 0 8px; font-size: 14px; } .gwg .note { min-height: 2.8em; } .gwg .key { font-size: 13px; margin: 5px 0; }
 .gwg .key b { font-weight: 600; } .gwg .key .r { color: var(--real); } .gwg .key .f { color: var(--fake-text); } .gwg .key .d { color: var(--dual-text); }
-.gwg .cure { border-color: var(--dual); border-width: 2px; } .gwg [hidden] { display: none !important; }
+.gwg .cures:empty { display: none; } .gwg .cure { border-color: var(--dual); border-width: 2px; } .gwg [hidden] { display: none !important; }
 .gwg .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 ${controls("gwg")}`;
 
@@ -410,7 +411,7 @@ function render({ model, el }) {
   root.innerHTML = `<style>${CSS}</style>
     <div class="bar" role="group" aria-label="examples">Break it: ${Object.keys(presets)
       .map((name) => `<button ${QUIET} type="button" data-preset="${escaped(name)}">${escaped(name)}</button>`)
-      .join("")}<button ${QUIET} type="button" class="cure" hidden></button></div>
+      .join("")}</div><div class="bar cures"></div>
     <p class="note"></p>
     <div class="both"><div class="stage">
       <div class="bar"><button ${QUIET} type="button" data-do="play">play</button><button ${QUIET} type="button" data-do="critic">critic step</button>
@@ -441,7 +442,7 @@ function render({ model, el }) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   let drawn = [];
-  let [it, records, past, cure] = [null, [], [], null];
+  let [it, records, past, cures] = [null, [], [], []];
   let [playing, frames, truth, best, pen, last] = [0, 0, {}, null, null, 0];
   const setting = () => model.get("setting");
 
@@ -594,11 +595,11 @@ function render({ model, el }) {
     const { objective, law } = it.setting;
     const rows = [
       ["generator steps", String(it.steps)],
+      truth.modes && truth.modes.of > 1 ? ["modes found", `${truth.modes.found} of ${truth.modes.of}`] : null,
       [`critic’s ${OBJECTIVES[objective].value}`, shown(it.value)],
       OBJECTIVES[objective].logits ? ["V of D*, counted in cells", shown(best ? best.V : NaN)] : objective === "tv" ? ["δ, counted in cells", shown(best ? best.delta : NaN)] : null,
       ["exact W₁ of 128 samples", shown(truth.w1)],
       ["… between two samples of the data", shown(truth.floor)],
-      truth.modes && truth.modes.of > 1 ? ["modes found", `${truth.modes.found} of ${truth.modes.of}`] : null,
       ["mean length of the pull", Number.isFinite(truth.pull) ? truth.pull.toPrecision(2) : "–"],
     ].filter(Boolean);
     $("dl").innerHTML = rows.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join("");
@@ -620,8 +621,8 @@ function render({ model, el }) {
     $(".pen").hidden = !drawing;
     plane.classList.toggle("pen", drawing);
     $("[data-do=play]").textContent = playing ? "pause" : "play";
-    $(".cure").hidden = !cure;
-    if (cure) $(".cure").textContent = `cure: ${cure.label}`;
+    const names = cures.map(({ label }, k) => `<button ${QUIET} type="button" class="cure" data-cure="${k}">cure: ${escaped(label)}</button>`);
+    if ($(".cures").dataset.now !== names.join("")) $(".cures").innerHTML = $(".cures").dataset.now = names.join("");
   }
 
   // ------------------------------------------------------------ time
@@ -672,21 +673,21 @@ function render({ model, el }) {
     clear: () => ((drawn.length = 0), draw()),
   };
   root.addEventListener("click", ({ target }) => {
-    const { do: action, preset } = target.dataset || {};
+    const { do: action, preset, cure } = target.dataset || {};
     if (action) DO[action]();
     if (preset) {
-      cure = presets[preset].cure;
+      cures = presets[preset].cures;
       change(presets[preset].setting, true);
       $(".note").textContent = presets[preset].note;
       if (!playing) play();
     }
-    if (target.matches(".cure")) {
-      $(".note").textContent = cure.note;
-      change(cure.setting, true);
-      cure = null;
+    if (cure) {
+      $(".note").textContent = cures[cure].note;
+      const { seed, activation, ...switches } = cures[cure].setting;
+      change(switches); // the broken game goes on: with a seed or an activation, a new one would begin
       if (!playing) play();
     }
-    if (preset || target.matches(".cure")) controlsNow();
+    if (preset || cure) controlsNow();
   });
   root.addEventListener("input", ({ target }) => {
     const { key } = target.dataset;
@@ -694,6 +695,12 @@ function render({ model, el }) {
     const part = { [key]: ["law", "objective", "activation"].includes(key) ? target.value : Number(target.value) };
     if (key === "objective") part.strength = USUAL[part.objective] ?? 1;
     change(part);
+    if (key !== "seed") {
+      // Whoever turns another switch plays a game of their own: what was said of the example holds no longer.
+      cures = [];
+      const { objective, steps } = setting();
+      $(".note").textContent = steps < 5 && ["clip", "gp", "tv"].includes(objective) ? "This objective is for a critic that keeps up with the generator: give it five steps." : USE;
+    }
     controlsNow();
   });
 
@@ -739,7 +746,7 @@ function render({ model, el }) {
   const grown = new ResizeObserver(draw);
   start();
   controlsNow();
-  $(".note").textContent = "Press play, or let one player move at a time. Every switch works while the players train; activation and seed begin anew.";
+  $(".note").textContent = USE;
   grown.observe(plane);
   return () => {
     cancelAnimationFrame(playing);

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import anywidget
 import torch
 import traitlets
 
 from genimg._base.errors import UsageError, choice
 from genimg.numerics import color, poisson
 from genimg.plots import BLUE, GREY, ORANGE
-from genimg.widgets.page import module, page_html
-
-_MODULE = module("ideas")
+from genimg.widgets.page import Pictured, module
 
 
 class Slider(NamedTuple):
@@ -86,7 +83,7 @@ IDEAS: dict[str, tuple[str, tuple[Slider, ...]]] = {
 """For each idea what its figure is called, and its sliders."""
 
 
-class Idea(anywidget.AnyWidget):
+class Idea(Pictured):
     """One live figure: sliders below a picture, and one sentence of numbers that follows them.
 
     Args:
@@ -101,7 +98,8 @@ class Idea(anywidget.AnyWidget):
         Idea('penalty', gap=2, K=0.5, lam=1)
     """
 
-    _esm = _MODULE
+    _esm = module("ideas")
+    _kept = ("idea", "label", "sliders", "values")
     idea = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     sliders = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -123,12 +121,7 @@ class Idea(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Idea({self.idea!r}, {', '.join(f'{key}={value:g}' for key, value in self.values.items())})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        state = {name: getattr(self, name) for name in ("idea", "label", "sliders", "values")}
-        return data | {"text/html": page_html(_MODULE, state, self._drawing())}, metadata
-
-    def _drawing(self) -> str:
+    def _picture(self) -> str:
         """The first state as an SVG, without the sliders and the numbers, which need the page's script."""
         shapes, what = {"gamut": _slice, "poisson": _row}.get(self.idea, _heaps)(self.idea, self.values)
         return (

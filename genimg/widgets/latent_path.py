@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anywidget
-import numpy as np
 import torch
 import traitlets
 from torch import Tensor
@@ -16,15 +14,14 @@ from torch import Tensor
 from genimg._base.errors import UsageError, at_least, choice
 from genimg.numerics import interpolation
 from genimg.plots import pixels
-from genimg.widgets.page import module, page_html
-from genimg.widgets.wire import film, light, png_url
+from genimg.widgets.page import Pictured, module
+from genimg.widgets.wire import enlarged, film, light, png_url
 
-_MODULE = module("latent_path")
 _STRIP = 6
 """Frames per way in the fixed picture."""
 
 
-class LatentPath(anywidget.AnyWidget):
+class LatentPath(Pictured):
     """The same walk along several ways: a slider for t, a switch for the way, and a score drawn along all of them.
 
     Every picture is there from the beginning, so nothing has to be computed where the page is read. In a notebook `way`
@@ -46,7 +43,8 @@ class LatentPath(anywidget.AnyWidget):
         LatentPath(3 frames, straight or sphere, 'Two digits')
     """
 
-    _esm = _MODULE
+    _esm = module("latent_path")
+    _kept = ("ways", "frames", "scores", "score", "label", "size", "live", "ends", "way", "value")
     ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
     frames = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
     scores = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
@@ -74,9 +72,10 @@ class LatentPath(anywidget.AnyWidget):
         cells = {name: pixels(images) for name, images in frames.items()}
         n, height, width = next(iter(cells.values())).shape[:3]
         self._cells = cells
+        urls = light([png_url(cell) for way in cells.values() for cell in way], "frames")
         super().__init__(
             ways=list(frames),
-            frames=_split(light([png_url(cell) for way in cells.values() for cell in way], "frames"), n),
+            frames=[urls[i : i + n] for i in range(0, len(urls), n)],
             scores=_lines(scores, list(frames), n),
             score=score,
             label=label,
@@ -140,24 +139,14 @@ class LatentPath(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"LatentPath({len(self.frames[0])} frames, {' or '.join(self.ways)}, {self.label!r})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        names = ("ways", "frames", "scores", "score", "label", "size", "live", "ends", "way", "value")
-        state = {name: getattr(self, name) for name in names}
-        return data | {"text/html": page_html(_MODULE, state, self._films())}, metadata
-
-    def _films(self) -> str:
+    def _picture(self) -> str:
         """A few frames of each way under each other: what stays on paper."""
         parts = []
         for name, cells in self._cells.items():
             sheet, _ = film(cells, _STRIP)
             grown = max(1, min(self.size[1] // cells.shape[2], 800 // sheet.shape[1]))
-            sheet = np.ascontiguousarray(sheet.repeat(grown, axis=0).repeat(grown, axis=1))
-            alt = html.escape(f"{self.label}, {name}: from t = 0 to t = 1")
-            parts.append(
-                f'<div>{html.escape(name)}</div><img src="{png_url(sheet)}" alt="{alt}" width="{sheet.shape[1]}" '
-                'style="max-width:100%">'
-            )
+            image = enlarged(sheet, grown, f"{self.label}, {name}: from t = 0 to t = 1")
+            parts.append(f"<div>{html.escape(name)}</div>{image}")
         return "\n".join(parts)
 
 
@@ -173,10 +162,6 @@ def _same_networks(live: str, z: Tensor, picture: Tensor, score: Tensor | None) 
         if all(torch.allclose(one, other, rtol=1e-2, atol=1e-2) for one, other in zip(found, expected, strict=True)):
             return
     raise UsageError(f"live {live!r} does not compute these pictures and scores; its networks are others")
-
-
-def _split(urls: list[str], n: int) -> list[list[str]]:
-    return [urls[i : i + n] for i in range(0, len(urls), n)]
 
 
 def _lines(scores: Mapping[str, Sequence[float] | Tensor] | None, ways: list[str], n: int) -> list[list[float]]:

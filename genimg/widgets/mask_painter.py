@@ -31,7 +31,6 @@ Step = tuple[int, int, Tensor, str]
 Solve = Callable[[Tensor, Tensor], Iterable[Step]]
 Finish = Callable[[Tensor, Tensor, Tensor], Mapping[str, Tensor]]
 
-_MODULE = module("latent_search", "photograph", "mask_painter")
 _STATE = ["label", "size", "colour", "pictures", "names", "presets", "uploads", "chosen", "own", "bits"]
 _STATE += ["phase", "done", "total", "note", "frame", "results"]
 _EVERY = 0.08
@@ -62,7 +61,6 @@ class MaskPainter(anywidget.AnyWidget):
             no preset either.
         result: a picture (c, h, w) for the page without kernel, until it has one of its own: the first image, with
             that mask, filled before.
-        names: one per image.
         label: what the images show; read to those who do not see them.
         upload: whether readers may take a picture of their own; it is cropped and resized in the page.
         live: the graph of `widgets.live` by which a built page searches on its own, such as "search", for images of its
@@ -88,7 +86,7 @@ class MaskPainter(anywidget.AnyWidget):
         [0.0, 0.0, 1.0, 1.0]
     """
 
-    _esm = _MODULE
+    _esm = module("latent_search", "photograph", "mask_painter")
     label = traitlets.Unicode().tag(sync=True)
     size = traitlets.List(traitlets.Int()).tag(sync=True)
     colour = traitlets.Bool().tag(sync=True)
@@ -162,7 +160,7 @@ class MaskPainter(anywidget.AnyWidget):
             choice(live, "live", [name for name in GRAPHS if name.startswith("search")])
             state = {name: getattr(self, name) for name in _STATE} | {"fills": True, "live": live}
             state["frame"] = png_url(pixels(result)[0]) if result is not None else ""
-            self._page = page_html(_MODULE, state, self._page)
+            self._page = page_html(self._esm, state, self._page)
 
     @property
     def image(self) -> Tensor:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anywidget
+
 from genimg._base.errors import UsageError
 
 # A page may show one widget twice: each copy takes the first root of its name that no other copy has taken.
@@ -91,3 +93,23 @@ def page_html(module: str, state: Mapping[str, Any], picture: str) -> str:
         f'<script type="module">{_HOST.replace("NAME", name)}</script>\n'
         "</div>"
     )
+
+
+class Pictured(anywidget.AnyWidget):
+    """A widget whose output holds, beside its view, what a page shows of it where no kernel runs.
+
+    A class names in `_kept` the traits with which its page begins, and makes in `_picture` the HTML that stands where
+    no script runs.
+    """
+
+    _kept: tuple[str, ...] = ()
+
+    def _state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._kept}
+
+    def _picture(self) -> str:
+        raise NotImplementedError  # each widget draws its own
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return data | {"text/html": page_html(self._esm, self._state(), self._picture())}, metadata

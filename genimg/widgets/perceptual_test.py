@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -25,8 +24,8 @@ from genimg._base.errors import UsageError
 from genimg._base.seeding import child, rng
 from genimg.plots import pixels
 from genimg.problems.colorize.answers import Answer, write_answers
-from genimg.widgets.page import module, page_html
-from genimg.widgets.wire import film, light, png_url
+from genimg.widgets.page import Pictured, module
+from genimg.widgets.wire import enlarged, film, light, png_url
 
 QUESTION = (
     "Does this image has a natural colorization? Try not to spend too much time looking at the details. "
@@ -34,12 +33,11 @@ QUESTION = (
 )
 """Word for word from the talk, slide "Perceptual evaluation" (an IPOL demo)."""
 
-_MODULE = module("perceptual_test")
 _STRIP = 5
 """Pictures in the row that stands where scripts do not run."""
 
 
-class PerceptualTest(anywidget.AnyWidget):
+class PerceptualTest(Pictured):
     """Pictures of several methods in one shuffled row, each to be judged natural or not; at the end the shares.
 
     In a notebook `answers` holds what has been said so far, `save` writes it as a file that can be merged with those
@@ -71,7 +69,8 @@ class PerceptualTest(anywidget.AnyWidget):
         [True]
     """
 
-    _esm = _MODULE
+    _esm = module("perceptual_test")
+    _kept = ("question", "pictures", "key", "size")
     question = traitlets.Unicode(QUESTION).tag(sync=True)
     pictures = traitlets.List(traitlets.Unicode()).tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
@@ -100,9 +99,10 @@ class PerceptualTest(anywidget.AnyWidget):
         shuffled = [row[place] for place in order]
         self._shown = [(scenes[method][i], method) for method, i in shuffled]
         self._cells = np.stack([cells[method][i] for method, i in shuffled])
+        key = {"methods": list(cells), "shown": self._shown}
         super().__init__(
             pictures=light([png_url(cell) for cell in self._cells], "pictures"),
-            key=_encoded({"methods": list(cells), "shown": self._shown}),
+            key=base64.b64encode(json.dumps(key, ensure_ascii=False).encode()).decode(),
             size=list(self._cells.shape[1:3]),
             observer=observer,
             **kwargs,
@@ -145,23 +145,16 @@ class PerceptualTest(anywidget.AnyWidget):
         count = f"{len(self.pictures)} picture{'s' * (len(self.pictures) > 1)} by {methods} method{'s' * (methods > 1)}"
         return f"PerceptualTest({count}, {len(self.replies)} answered)"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        state = {name: getattr(self, name) for name in ("question", "pictures", "key", "size")}
+    def _state(self) -> dict[str, Any]:
         # The page is for another reader.
-        state |= {"observer": "", "replies": [], "opened": False}
-        return data | {"text/html": page_html(_MODULE, state, self._row())}, metadata
+        return super()._state() | {"observer": "", "replies": [], "opened": False}
 
-    def _row(self) -> str:
+    def _picture(self) -> str:
         """The question over the first pictures: what stays on paper."""
         sheet, chosen = film(self._cells[:_STRIP], _STRIP)
         grown = max(1, 700 // sheet.shape[1]) if max(self.size) <= 48 else 1
-        sheet = np.ascontiguousarray(sheet.repeat(grown, axis=0).repeat(grown, axis=1))
         alt = f"The first {len(chosen)} of {len(self.pictures)} pictures of the test"
-        return (
-            f"<p>“{html.escape(self.question, quote=False)}”</p>\n"
-            f'<img src="{png_url(sheet)}" alt="{alt}" width="{sheet.shape[1]}" style="max-width:100%">'
-        )
+        return f"<p>“{html.escape(self.question, quote=False)}”</p>\n{enlarged(sheet, grown, alt)}"
 
 
 def _scenes(
@@ -177,7 +170,3 @@ def _scenes(
         if len(given[method]) != n or len(set(given[method])) != n or not all(name.strip() for name in given[method]):
             raise UsageError(f"names must hold {n} different names for {method!r}, got {list(given[method])}")
     return {method: list(given[method]) for method in counts}
-
-
-def _encoded(key: Any) -> str:
-    return base64.b64encode(json.dumps(key, ensure_ascii=False).encode()).decode()

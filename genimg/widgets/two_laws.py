@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import anywidget
 import torch
 import traitlets
 from torch import Tensor
@@ -17,14 +16,13 @@ from torch import Tensor
 from genimg._base.errors import UsageError, choice
 from genimg.numerics import divergence, transport
 from genimg.plots import BLUE, GREEN, ORANGE
-from genimg.widgets.page import module, page_html
+from genimg.widgets.page import Pictured, module
 
 KINDS = ("gaussian", "uniform", "bumps", "point")
-_MODULE = module("two_laws")
 _GRID = torch.linspace(-6, 6, 241, dtype=torch.float64)
 
 
-class TwoLaws(anywidget.AnyWidget):
+class TwoLaws(Pictured):
     """Two laws on [-6, 6] with sliders, and KL both ways, JS, delta, W1, the optimal coupling, f and D*.
 
     What a law would have beyond -6 and 6 is cut off.
@@ -43,7 +41,8 @@ class TwoLaws(anywidget.AnyWidget):
         TwoLaws(gaussian at -1, point at 2)
     """
 
-    _esm = _MODULE
+    _esm = module("two_laws")
+    _kept = ("first", "second")
     first = traitlets.Dict().tag(sync=True)
     second = traitlets.Dict().tag(sync=True)
 
@@ -56,12 +55,7 @@ class TwoLaws(anywidget.AnyWidget):
         shown = (f"{spec['kind']} at {spec['mean']:g}" for spec in (self.first, self.second))
         return f"TwoLaws({', '.join(shown)})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        state = {"first": self.first, "second": self.second}
-        return data | {"text/html": page_html(_MODULE, state, self._drawing())}, metadata
-
-    def _drawing(self) -> str:
+    def _picture(self) -> str:
         """The first state as an SVG: the laws, the potential f, and the distances in words."""
         p, q = _masses(self.first), _masses(self.second)
         w1 = transport.w1_1d(_GRID, _GRID, p, q)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import io
 from collections.abc import Sequence
 
@@ -23,18 +24,25 @@ LIMIT = 1_500_000
 
 def png_url(cell: np.ndarray) -> str:
     """A picture (h, w, 3), uint8, as a data URL; grey pictures take a third."""
-    grey = bool((cell == cell[..., :1]).all())
-    file = io.BytesIO()
-    Image.fromarray(cell[..., 0] if grey else cell).save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return _url(cell, "PNG")
 
 
 def jpeg_url(cell: np.ndarray) -> str:
     """The same for a photograph, as JPEG: nearly as it is, and a fifth of the size."""
+    return _url(cell, "JPEG", quality=90)
+
+
+def _url(cell: np.ndarray, kind: str, **how: int) -> str:
     grey = bool((cell == cell[..., :1]).all())
     file = io.BytesIO()
-    Image.fromarray(cell[..., 0] if grey else cell).save(file, format="JPEG", quality=90, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    Image.fromarray(cell[..., 0] if grey else cell).save(file, format=kind, optimize=True, **how)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def enlarged(sheet: np.ndarray, times: int, alt: str) -> str:
+    """A picture as an HTML image, each pixel a square of `times` pixels a side."""
+    sheet = np.ascontiguousarray(sheet.repeat(times, axis=0).repeat(times, axis=1))
+    return f'<img src="{png_url(sheet)}" alt="{html.escape(alt)}" width="{sheet.shape[1]}" style="max-width:100%">'
 
 
 def cell_of(url: str) -> np.ndarray:

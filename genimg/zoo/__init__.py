@@ -33,6 +33,7 @@ ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
 }
 COLOURS = ("chromagan",)  # those of kind "colours"; the others are of kind "gan"
 KINDS = {"gan": "a GAN", "colours": "a colouring network"}
+USES = {"gan": "genimg inpaint", "colours": "genimg colorize", "detector": "genimg detect"}
 
 
 def manifest() -> dict[str, dict[str, Any]]:
@@ -71,7 +72,6 @@ def build(architecture: str, arguments: Mapping[str, Any], path: Path, parts: Se
 
     Args:
         architecture, arguments: as a manifest or a detector names them.
-        path: the weights file.
         parts: of "G" and "D", those that the file holds.
 
     Raises:
@@ -122,8 +122,6 @@ def load(source: str | Path, device: torch.device | str = "cpu", kind: str = "ga
 
     Args:
         source: a name, or a weights file that lies beside its manifest, as `save` leaves it.
-        device: where to put them.
-        kind: "gan" or "colours".
 
     Raises:
         UsageError: for neither a name nor a file of that kind, or a file that does not have the manifest's hash.
@@ -249,21 +247,19 @@ def efficientnet() -> networks.EfficientNetLite0:
 
 def verify() -> list[tuple[str, bool, str]]:
     """(name, whether file and hash are right, what was found) for every entry of the manifest."""
-    rows = []
-    for name, entry in sorted(manifest().items()):
-        problem = _problem(entry)
-        rows.append((name, problem is None, problem or f"sha256 {entry['sha256'][:12]}"))
-    return rows
+    found = [(name, entry, _problem(entry)) for name, entry in sorted(manifest().items())]
+    return [(name, problem is None, problem or f"sha256 {entry['sha256'][:12]}") for name, entry, problem in found]
 
 
 def describe() -> list[dict[str, str]]:
-    """One row per name, for `genimg zoo list`: name, architecture, data, steps, size."""
+    """One row per name, for `genimg zoo list`: name, what uses it, architecture, data, steps, size."""
     rows = []
     for name, entry in sorted(manifest().items()):
         path, recipe = FOLDER / entry["file"], entry.get("recipe", {})
         rows.append(
             {
                 "name": name,
+                "for": USES.get(_kind(entry), ""),
                 "architecture": entry["architecture"],
                 "data": str(recipe.get("data", "")),
                 "steps": str(recipe.get("steps", "")),

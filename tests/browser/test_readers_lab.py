@@ -21,6 +21,7 @@ def test_a_chapter_reads_well(path, lab, watched, shot, references):
     made = readers.chapter(notebooks.read(path), path.stem, references)
     notebooks.write(made, folder / path.name)
     page = watched(viewport={"width": 1200, "height": 1300})
+    page.set_default_timeout(120_000)  # two labs start at once, and a long chapter is typeset
     page.goto(f"{address}/lab/tree/{path.name}?token={token}&reset")
     cells = page.locator(".jp-MarkdownCell .jp-RenderedMarkdown")
     told = [cell for cell in made.cells if cell.cell_type == "markdown"]

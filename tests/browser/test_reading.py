@@ -18,6 +18,11 @@ CELL = """<div class="cell docutils container"><details class="admonition hide a
 FIGURE = """<div class="cell_output"><figure id="fig"><a class="image-reference" href="../_images/two.png">
 <img alt="two panels" src="../_images/two.png"></a><figcaption><p><span class="caption-number">Fig. 5.3 </span>Two.</p>
 </figcaption></figure></div>"""
+TABLE = """<div class="pst-scrollable-table-container" style="overflow-x: auto"><table class="table">
+<thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table></div>"""
+# As MathJax leaves it: no line breaks within.
+FORMULA = """<span class="math"><mjx-container style="display: inline-block"><mjx-math style="display: inline-block;
+width: calc({width}em / 16); height: 1em"></mjx-math></mjx-container></span>"""
 PAGE = """<!doctype html><html data-content_root="../" data-theme="light"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>page</title>
 <link rel="stylesheet" href="../_static/genimg.css"><script src="../_static/reading.js"></script></head>
@@ -44,6 +49,9 @@ def show(watched, tmp_path):
             + '<p><a class="reference internal" href="other.html#thm-a">Theorem</a></p>'
             + '<p><a class="reference internal" href="#fig">here</a></p>'
             + f'<div class="cell_output">{table._repr_html_()}</div>'
+            + TABLE.format(head="".join(f"<th>h{k}</th>" for k in range(4)), row=f"<td>{'some words ' * 4}</td>" * 4)
+            + TABLE.format(head="<th>number</th>" * 12, row="<td>12345</td>" * 12)
+            + f"<p>It is {FORMULA.format(width=400)}, and {FORMULA.format(width=40)}.</p>"
         )
         (tmp_path / "book" / "page.html").write_text(PAGE.format(body=body), "utf-8")
         proof = (
@@ -131,3 +139,49 @@ def test_a_table_sorts_by_its_numbers(show):
     head.click()
     assert names.all_text_contents() == ["c", "a", "b"]
     assert page.locator("th[aria-sort=ascending]").count() == 1
+
+
+def test_on_a_phone_sentences_are_read_row_by_row_and_numbers_scroll(show):
+    page = show(390)
+    page.set_viewport_size({"width": 391, "height": 800})  # it measures anew, as once the formulas are there
+    page.locator("table.genimg-rows").wait_for()
+    said, numbers = (page.locator(".pst-scrollable-table-container").nth(k) for k in range(2))
+    wide = "(box) => [box.scrollWidth > box.clientWidth + 1, box.classList.contains('genimg-more')]"
+    assert said.evaluate(wide) == [False, False] and numbers.evaluate(wide) == [True, True]
+    cells = said.get_by_role("cell")
+    assert cells.evaluate_all("(all) => all.map((one) => one.dataset.head)") == ["h0", "h1", "h2", "h3"]
+    assert "h1" in cells.nth(1).evaluate("(cell) => getComputedStyle(cell, '::before').content")
+    tops = cells.evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().top)")
+    assert tops == sorted(set(tops))
+    numbers.evaluate("(box) => box.scrollTo(9999, 0)")  # its end: there is no more
+    page.wait_for_function("() => !document.querySelector('.pst-scrollable-table-container.genimg-more')")
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.locator("table.genimg-rows").wait_for(state="detached")
+
+
+def test_a_formula_within_a_line_fits_a_phone(show):
+    page = show(390)
+    page.set_viewport_size({"width": 391, "height": 800})
+    page.wait_for_function("() => document.querySelector('mjx-container').style.fontSize !== ''")
+    formulas = page.locator("mjx-container")
+    assert 60 < int(formulas.first.evaluate("(one) => parseInt(one.style.fontSize)")) < 95
+    assert formulas.last.evaluate("(one) => one.style.fontSize") == ""
+    assert (
+        page.locator("mjx-math").first.bounding_box()["width"]
+        <= page.locator("p:has(mjx-math)").bounding_box()["width"]
+    )
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.wait_for_function("() => document.querySelector('mjx-container').style.fontSize === ''")
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_drawing_is_dark_on_a_dark_page(show, turned):
+    page = show()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    picture = page.locator("figure img")
+    picture.evaluate("(image, turned) => image.toggleAttribute('data-drawing', turned)", turned)
+    page.evaluate("document.querySelector('article').parentElement.classList.add('bd-content')")
+    assert picture.evaluate("(image) => getComputedStyle(image).filter.includes('invert')") == turned
+    picture.click()
+    large = page.locator("dialog.genimg-large img")
+    assert large.evaluate("(image) => getComputedStyle(image).filter.includes('invert')") == turned

@@ -114,10 +114,7 @@ def account(
     """Says at the end what was not done, and why; the exit code is then 1.
 
     Args:
-        files: all that were meant.
         unusable: those of them that failed, and why.
-        skipped: what folders held beside them.
-        notes: what to know of some files.
         verb: what could not be done to the unusable ones.
         nothing: what was done to no file at all, or nothing.
 
@@ -142,6 +139,7 @@ profile_option = click.option(
     "--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True, help="How much to compute."
 )
 folder_type = click.Path(file_okay=False, path_type=Path)
+existing_folder = click.Path(file_okay=False, exists=True, path_type=Path)
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )

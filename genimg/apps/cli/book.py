@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import ast
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from genimg.apps.cli.base import Failed, console, debug_option, device_option, folder_type, profile_option, shown
+from genimg.apps.cli.base import (
+    Failed,
+    console,
+    debug_option,
+    device_option,
+    existing_folder,
+    folder_type,
+    profile_option,
+    shown,
+)
 
 if TYPE_CHECKING:
     from genimg.press.execution import Result
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random number.")
 @click.option("--out", type=folder_type, help="Folder for results.  [default: build/book]")
+@click.option("--jobs", "workers", type=click.IntRange(1), default=1, show_default=True, help="Chapters at a time.")
 @click.option("--in-place", is_flag=True, help="Replace the committed notebook of each chapter that succeeds.")
 @click.option("-p", "extra", nargs=2, multiple=True, metavar="NAME VALUE", help="Another parameter of the chapters.")
 @debug_option
@@ -31,6 +42,7 @@ def run(
     device: str,
     seed: int,
     out: Path | None,
+    workers: int,
     in_place: bool,
     extra: tuple[tuple[str, str], ...],
 ) -> None:
@@ -59,13 +71,25 @@ def run(
     screen = console()
     board = show.RunBoard(screen, {job.chapter: job.cells for job in jobs})
     results: list[Result] = []
-    with disk.lock(out), board.watching():
-        for job in jobs:
-            board.start(job.chapter)
-            result = execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
+    with disk.lock(out), board.progress:
+
+        def one_by_one() -> Iterator[tuple[execution.Job, Result]]:
+            for job in jobs:
+                board.start(job.chapter)
+                yield job, execution.run(job, out, in_place=in_place, on_cell=partial(board.cell, job.chapter))
+
+        def side_by_side() -> Iterator[tuple[execution.Job, Result]]:
+            for job, result in execution.side_by_side(jobs, out, workers, in_place=in_place):
+                board.start(job.chapter)
+                for _ in range(result.cells):
+                    board.cell(job.chapter)
+                yield job, result
+
+        for job, result in one_by_one() if workers == 1 else side_by_side():
             execution.update_manifest(out, job, result, hardware)
             board.finish(job.chapter, result.status, result.seconds)
             results.append(result)
+    results.sort(key=lambda result: [job.chapter for job in jobs].index(result.chapter))
     rows = [(r.chapter, str(r.cells), f"{r.seconds:.1f}", r.status) for r in results]
     show.table(screen, ("chapter", "cells", "seconds", "status"), rows, right=("cells", "seconds"))
     screen.print(f"manifest: {shown(out / 'manifest.json')}", markup=False)
@@ -90,7 +114,7 @@ ADDRESSLESS = "address: none (git has no origin on GitHub), so no button opens C
 @click.option(
     "--notebooks",
     "executed",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    type=existing_folder,
     help="Folder of executed notebooks.  [default: build/book, else the committed ones]",
 )
 @click.option("--out", type=folder_type, help="Folder that receives _build/html.  [default: the project folder]")
@@ -111,8 +135,9 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
       genimg run && genimg build --pdf
     """
     from genimg._base import disk
-    from genimg.press import address, front, notebooks, pages, panels, pieces, previews, printing
+    from genimg.press import address, dark, front, notebooks, pages, panels, pieces, previews, printing
     from genimg.teach import forms
+    from genimg.widgets.live import site as live
 
     root, start = notebooks.find_root(), time.perf_counter()
     executed = executed or pages.default_executed(root)
@@ -122,6 +147,7 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
         front.announce(html, found)
         previews.write(html)
         panels.mark(html)
+        dark.mark(html)
         forms.fill(html)
         pieces.mark(html)
         notes.extend([*pages.add_downloads(root, site, html, found), *pages.add_networks(html, root / "build")])
@@ -130,7 +156,9 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
     with disk.lock(site):
         for note in pages.stage(root, executed, site, found):
             click.echo(note)
-        index = pages.build(root, site, (out or root).resolve(), finish=finish)
+        # Networks are exported on the core that Jupyter Book leaves free; `add_networks` finds them there.
+        exported = partial(live.exported, root / "build" / "live")
+        index = pages.build(root, site, (out or root).resolve(), finish, exported)
         for note in notes:
             click.echo(note)
     archive = pages.bundle(index.parent, index.parent.parent / "genimg-book.zip")
@@ -148,9 +176,7 @@ def build(executed: Path | None, out: Path | None, repository: str, pdf: bool) -
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the first page.  [default: browser]")
-@click.option(
-    "--site", type=click.Path(file_okay=False, path_type=Path), help="Folder of built pages.  [default: _build/html]"
-)
+@click.option("--site", type=folder_type, help="Folder of built pages.  [default: _build/html]")
 @debug_option
 def serve(port: int, browser: bool, site: Path | None) -> None:
     """Serve the built book to this machine only, until Ctrl-C.
@@ -186,26 +212,19 @@ def serve(port: int, browser: bool, site: Path | None) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-@click.option(
-    "--records",
-    "folder",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Folder of records.  [default: book/records]",
-)
-@click.option(
-    "--rerun",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Folder of records of a re-run, to compare with those of the book.",
-)
+@click.option("--all", "every", is_flag=True, help="Every number as well, those of the talk and those measured here.")
+@click.option("--json", "as_json", is_flag=True, help="Every number as JSON.")
+@click.option("--records", "folder", type=existing_folder, help="Folder of records.  [default: book/records]")
+@click.option("--rerun", type=existing_folder, help="Folder of records of a re-run, to compare with those of the book.")
 @debug_option
-def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
-    """Compare what the talk reports with what the records of this project say, or the records with a re-run.
+def score(every: bool, as_json: bool, folder: Path | None, rerun: Path | None) -> None:
+    """Say which sentences of the talk hold, by the records of this project, or compare the records with a re-run.
 
     A re-run whose mean leaves the tolerance stated in book/tolerances.json gives the exit code 1.
 
     \b
     Example:
+      genimg score
       genimg score --json > scorecard.json
       genimg train theory --profile cpu --records build/again && genimg score --rerun build/again
     """
@@ -214,7 +233,7 @@ def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
 
     from genimg._base import errors, records
     from genimg.apps import console as show
-    from genimg.lab import reruns
+    from genimg.lab import reruns, verdicts
     from genimg.press import notebooks
 
     if rerun and as_json:
@@ -236,6 +255,13 @@ def score(as_json: bool, folder: Path | None, rerun: Path | None) -> None:
     if as_json:
         plain = [{**row, "record": row["record"] and asdict(row["record"])} for row in rows_of_talk]
         click.echo(json.dumps(plain, indent=1, ensure_ascii=False))
+        return
+    judged = [verdicts.judge(sentence, known) for sentence in verdicts.SENTENCES]
+    said = [(v.sentence.says, v.word, verdicts.effect(v), str(v.seeds)) for v in judged]
+    show.table(console(), ("the talk", "here", "effect [95 %]", "seeds"), said, right=("effect [95 %]", "seeds"))
+    if not every:
+        run = sum(row["record"] is not None for row in rows_of_talk)
+        click.echo(f"{len(rows_of_talk)} numbers, {run} of them measured here: genimg score --all")
         return
     columns = ("claim", "reported", "ours", "unit", "seeds", "device", "deviations")
     show.table(console(), columns, [show.score_row(row) for row in rows_of_talk], right=("reported", "ours"))

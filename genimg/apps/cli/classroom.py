@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genimg.apps.cli.base import console, debug_option, folder_type, help_without_command, shown
+from genimg.apps.cli.base import console, debug_option, existing_folder, folder_type, help_without_command, shown
 
 chapters_argument = click.argument("chapters", nargs=-1, metavar="[CHAPTER]...")
 out_option = click.option("--out", type=folder_type, required=True, help="Folder to fill.")
@@ -37,11 +37,11 @@ def student(chapters: tuple[str, ...], out: Path) -> None:
       genimg class student 01 03 --out handout
     """
     from genimg.press import notebooks
-    from genimg.teach import classroom as rooms
+    from genimg.teach.classroom import handouts
 
     root = notebooks.find_root()
     paths = notebooks.chapters(root, chapters)
-    for path in rooms.write(root, paths, out, rooms.student):
+    for path in handouts.write(root, paths, out, handouts.student):
         click.echo(shown(path))
 
 
@@ -57,17 +57,17 @@ def instructor(chapters: tuple[str, ...], out: Path) -> None:
       genimg run && genimg class instructor --out teach
     """
     from genimg.press import notebooks, pages
-    from genimg.teach import classroom as rooms
+    from genimg.teach.classroom import handouts
 
     root = notebooks.find_root()
     executed = pages.default_executed(root)
     paths = notebooks.chapters(root, chapters)
-    for path in rooms.write(root, paths, out, lambda path: rooms.instructor(path, executed)):
+    for path in handouts.write(root, paths, out, lambda path: handouts.instructor(path, executed)):
         click.echo(shown(path))
 
 
 @classroom.command("grade")
-@click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path), metavar="DIR")
+@click.argument("folder", type=existing_folder, metavar="DIR")
 @click.option("--csv", "target", type=click.Path(path_type=Path), help="[default: DIR/grades.csv]")
 @click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="Wall time for an answer.")
 @click.option(
@@ -79,7 +79,7 @@ def instructor(chapters: tuple[str, ...], out: Path) -> None:
 )
 @debug_option
 def grade(folder: Path, target: Path | None, seconds: int, memory: int, jobs: int, trust: bool) -> None:
-    """Grade the notebooks in DIR: a notebook, a zip archive or a folder of notebooks per student.
+    """Grade the notebooks in DIR, which holds a notebook, a zip archive or a folder for each student.
 
     A chapter's own cells run once per job; then the answers of each submission run in a process of their own, which
     holds neither checks nor other answers, inside bubblewrap: without network, home and checkout, with small disks.
@@ -96,23 +96,23 @@ def grade(folder: Path, target: Path | None, seconds: int, memory: int, jobs: in
     from genimg._base.errors import UsageError
     from genimg.apps import console as show
     from genimg.press import notebooks
-    from genimg.teach import classroom as rooms
+    from genimg.teach.classroom import grading
 
     root, target = notebooks.find_root(), target or folder / "grades.csv"
     notes: list[str] = []
-    with rooms.table(target) as table, show.steps(console(stderr=True)) as progress:
-        grades = rooms.grade(
+    with grading.table(target) as table, show.steps(console(stderr=True)) as progress:
+        grades = grading.grade(
             root, folder, seconds=seconds, megabytes=memory, jobs=jobs, trust=trust, progress=progress,
             known=table.add, note=notes.append, ours=[target, table.beside],
         )  # fmt: skip
     for line in notes:
         click.echo(f"not graded: {line}", err=True)
     try:
-        rooms.write_csv(grades, target)
+        grading.write_csv(grades, target)
     except UsageError as error:
-        click.echo(rooms.text(grades))  # they are known, and must not be lost
+        click.echo(grading.text(grades))  # they are known, and must not be lost
         raise click.ClickException(f"{error}; the table stands above") from None
-    counts = Counter(row.result for row in grades)
+    counts = Counter(row.result if row.exercise else "no notebook of a chapter" for row in grades)
     students = len({row.student for row in grades})
     click.echo(f"{students} students: " + ", ".join(f"{count} {result}" for result, count in counts.most_common()))
     click.echo(shown(target))

@@ -10,7 +10,7 @@ from genimg.apps.cli.base import account, console, debug_option, device_option, 
 
 
 @click.command()
-@click.argument("model", metavar="[MODEL]")
+@click.argument("model", required=False, default="colours", metavar="[MODEL]")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--out", type=folder_type, required=True, help="Folder for the results, <name>-coloured.png or .mp4.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures per forward pass.")
@@ -38,11 +38,13 @@ def colorize(model: str, paths: tuple[Path, ...], out: Path, batch: int, steady:
 
     if model not in zoo.names("colours") and Path(model).exists() and not model.endswith(".safetensors"):
         model, paths = "colours", (Path(model), *paths)  # it was a picture
+    elif not paths and Path(model).suffix and not Path(model).exists():
+        raise click.UsageError(f"{model} does not exist")
     if not paths:
         raise click.UsageError("give at least one picture, video or folder")
-    G, _ = zoo.load(model, devices.pick(device), kind="colours")
     skipped: list[tuple[Path, str]] = []
     where = work.targets(paths, out, [Path(model)], lambda *what: skipped.append(what))
+    G, _ = zoo.load(model, devices.pick(device), kind="colours")
     done: list[work.Finished] = []
     unusable: list[work.Unusable] = []
     with show.steps(console(stderr=True), pace=True) as progress:

@@ -21,7 +21,11 @@ from genimg.apps.cli.base import account, console, debug_option, device_option
 @device_option
 @debug_option
 def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int, device: str) -> None:
-    """Score pictures, files or whole folders, with a detector: a file, or the name of one in the zoo.
+    """Score pictures with a detector: which are odd?
+
+    MODEL is a file, or a name of `genimg zoo list`; PATH is a picture or a whole folder. A detector knows one kind of
+    picture: history-celeba cropped faces, history-digits white digits on black other than 1. Pictures are resized to
+    its size, and whatever else they show gets a score that means little.
 
     The table has a line per picture: file, score (larger = more anomalous), and the percentage of normal pictures that
     score no higher. What is transparent stands before white. What a folder holds beside pictures is named at the end,
@@ -29,7 +33,7 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
 
     \b
     Example:
-      genimg detect detector.safetensors holiday/ --csv scores.csv
+      genimg detect history-celeba portraits/ --csv scores.csv
     """
     from genimg import data
     from genimg._base import devices

@@ -9,6 +9,7 @@ import click
 
 from genimg.apps.cli.base import account, console, debug_option, device_option, folder_type
 
+MOST = 0.95  # a mask that hides more than this share is taken for an inverted one
 CANDIDATES = 256  # random z of which each picture starts from the best, after the mean where the recipe says so
 
 
@@ -26,7 +27,7 @@ CANDIDATES = 256  # random z of which each picture starts from the best, after t
 @click.option("--invert", is_flag=True, help="The mask picture is white where pixels are to be filled.")
 @click.option("--out", type=folder_type, required=True, help="Folder for the results, <name>-inpainted.png.")
 @click.option("--blend", type=click.Choice(["poisson", "overlay", "raw"]), default="poisson", show_default=True,
-              help="Join without a seam, paste as it is, or the generated image alone.")  # fmt: skip
+              help="Join without a seam, paste as it is, or the generated image without the photograph.")  # fmt: skip
 @click.option("--crop", "crops", multiple=True, metavar="LEFT,TOP,SIDE",
               help="Fill this square of the picture, in its pixels, and no other; may be repeated.")  # fmt: skip
 @click.option(
@@ -53,10 +54,10 @@ def inpaint(
 ) -> None:
     """Fill the masked part of pictures, files or whole folders, with what a GAN makes of the rest.
 
-    MODEL is a name of `genimg zoo list`, or a weights file beside its manifest. Pictures of another size than the
-    model's are cropped to the centre square and resized. A mask picture has the model's size, or that of the pictures,
-    with which it is then cropped. Originals stay as they are; what is transparent stands before
-    white. Files that cannot be used are named at the end, and the exit code is then 1.
+    MODEL is a name of `genimg zoo list`, or a weights file beside its manifest; `digits` are white on black. Pictures
+    of another size than the model's are cropped to the centre square and resized. A mask picture has the model's size,
+    or that of the pictures, with which it is then cropped. Originals stay as they are; what is transparent stands
+    before white. Files that cannot be used are named at the end, and the exit code is then 1.
 
     A model of faces finds the faces in a photograph of any size, fills each of them and puts it back; all other pixels
     stay what they are. A mask by its name, or of the model's size, is laid on every face; a mask of the photograph's
@@ -88,6 +89,10 @@ def inpaint(
         return
     if not bool((mask == 1).any()):
         raise click.ClickException("nothing is known under this mask, so there is nothing to go by")
+    if not invert and (share := float((mask != 1).float().mean())) > MOST:
+        raise click.ClickException(
+            f"the mask hides {share:.0%} of the picture; if its white part is the hole, add --invert"
+        )
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
     how = Search.of(zoo.recipe(model))

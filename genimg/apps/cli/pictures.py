@@ -36,6 +36,10 @@ def data_list() -> None:
 
     rows = [(row.name, row.what, row.sizes, row.licence, row.where) for row in pictures.describe()]
     show.table(console(), ("name", "what", "sizes", "licence", "where"), rows)
+    if any(row[-1] == "not here" for row in rows):
+        click.echo(
+            "Not here: genimg data fetch NAME where there is internet, or a pack in $GENIMG_DATA (genimg data pack)."
+        )
 
 
 @data.command("fetch")

@@ -23,7 +23,7 @@ def zoo(ctx: click.Context) -> None:
 @zoo.command("list")
 @debug_option
 def zoo_list() -> None:
-    """Name, architecture, training data and size of each.
+    """Name, the command that uses it, architecture, training data and size of each.
 
     \b
     Example:

@@ -14,26 +14,3 @@ from genimg.gan.networks.dcgan import Critic, Generator, dcgan, encoder
 from genimg.gan.networks.efficientnet import EfficientNetLite0, Trunk, load_efficientnet
 from genimg.gan.networks.mlp import mlp
 from genimg.gan.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
-
-__all__ = [
-    "ChromaGenerator",
-    "Colours",
-    "Critic",
-    "EfficientNetLite0",
-    "Generator",
-    "LiteGenerator",
-    "PatchCritic",
-    "Residual",
-    "ResidualCritic",
-    "ResidualGenerator",
-    "Trunk",
-    "VGGGenerator",
-    "chromagan",
-    "dcgan",
-    "encoder",
-    "load_efficientnet",
-    "load_trunk",
-    "load_vgg16",
-    "mlp",
-    "resnet",
-]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from genimg._base.errors import at_least
 from genimg._base.seeding import seeded
 from genimg.gan.networks.sides import doublings
+
+_groups = partial(nn.GroupNorm, 8)
 
 
 class Residual(nn.Module):
@@ -108,7 +111,7 @@ def resnet(
     widths = [width * min(2**k, 8) for k in range(halvings + 1)]
     with seeded(seed):
         G = ResidualGenerator(latent, channels, widths[::-1], side)
-        D = ResidualCritic(channels, widths, side, _layer if critic_norm else lambda channels: nn.Identity())
+        D = ResidualCritic(channels, widths, side, partial(nn.GroupNorm, 1) if critic_norm else nn.Identity)
         for network in (G, D):
             for name, parameter in network.named_parameters():
                 if parameter.ndim > 1:
@@ -116,11 +119,3 @@ def resnet(
                 elif name.endswith("bias"):
                     nn.init.zeros_(parameter)
     return G, D
-
-
-def _groups(channels: int) -> nn.Module:
-    return nn.GroupNorm(8, channels)
-
-
-def _layer(channels: int) -> nn.Module:
-    return nn.GroupNorm(1, channels)

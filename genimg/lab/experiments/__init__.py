@@ -30,21 +30,14 @@ PROFILES = ("quick", "cpu", "full")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A runnable experiment.
+    """A runnable experiment."""
 
-    Attributes:
-        name: as given to `genimg train`.
-        help: one line.
-        answers: how the names of its records begin, and the ids of the talk's claims that it is to answer.
-        after: experiments whose weights it uses, where they were trained.
-        shared: whether torchrun speeds it up: it trains few large networks, all by `training.gan_steps`.
-    """
-
-    name: str
-    help: str
+    name: str  # as given to `genimg train`
+    help: str  # one line
+    # how the names of its records begin, and the ids of the talk's claims that it is to answer
     answers: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    shared: bool = False
+    after: tuple[str, ...] = ()  # experiments whose weights it uses, where they were trained
+    shared: bool = False  # whether torchrun speeds it up: it trains few large networks, all by `training.gan_steps`
 
     def owns(self, name: str) -> bool:
         """Whether a record or claim of that name is this experiment's to measure."""
@@ -63,11 +56,8 @@ class Experiment:
 
         Args:
             profile: one of `PROFILES`.
-            seeds: one value of each record per seed.
-            device: where to train.
             out: folder for checkpoints and trained weights, `out/<name>/…`.
             resume: go on from checkpoints in `out`; otherwise they are removed first.
-            progress: told how far it is.
 
         Returns:
             Records by name; the caller saves them.
@@ -114,6 +104,11 @@ EXPERIMENTS = {
             ("history-epochs-",),
         ),
         Experiment(
+            "history-rivals",
+            "Fence-GAN, EGBAD, AnoGAN, autoencoder, PCA and PyOD's on the digits of history-epochs, at one budget",
+            ("history-rivals-",),
+        ),
+        Experiment(
             "history-ablation",
             "HistoryAD on three digits: instants, start of D_TV, number of states, bound, length",
             ("history-ablation-",),
@@ -122,6 +117,11 @@ EXPERIMENTS = {
             "out-of-distribution",
             "one data set normal, others not, at 32 x 32: HistoryAD against ten others",
             ("history-ood-", "history-svhn-"),
+        ),
+        Experiment(
+            "solar-cells",
+            "defective solar cells among functional ones: HistoryAD against six detectors and trivial scores",
+            ("history-solar-",),
         ),
         Experiment(
             "digits", "WGAN-GP on MNIST, all 60,000 training digits; weights for the zoo", ("digits-",), shared=True

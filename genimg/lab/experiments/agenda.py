@@ -14,10 +14,7 @@ def lacking(
     """How many numbers of an experiment are missing: never measured, at a lesser profile, or without one of the seeds.
 
     Args:
-        experiment: one of `EXPERIMENTS`.
         claims: ids of the talk's claims; one without a record is missing.
-        records: what was measured, by name.
-        profile, seeds: what is wanted.
 
     Returns:
         A count; 1 where nothing at all was measured and the talk claims nothing.

@@ -11,8 +11,6 @@ from genimg.numerics import metrics
 from genimg.problems import inpaint
 
 BLENDS = ("raw", "overlay", "poisson")
-
-
 Cell = dict[str, dict[str, dict[str, float | None]]]
 """Scores by output (`BLENDS`), region (whole, hole) and metric (mse, psnr, psnr_images, ssim)."""
 

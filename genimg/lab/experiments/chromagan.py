@@ -11,7 +11,7 @@ What one method of one seed gave is kept below `out` as soon as it is there, as 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
@@ -28,7 +28,7 @@ from genimg._base.records import Record
 from genimg._base.weights import read_tensors, write_tensors
 from genimg.gan import networks
 from genimg.lab.experiments import runner
-from genimg.lab.experiments.colour_peers import Bins, ablated, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.colour_peers import Bins, ablated, learning
 from genimg.lab.experiments.colour_scores import (
     GREY_BELOW,
     METRICS,
@@ -54,24 +54,16 @@ class Steps:
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        data: data sets, and how long their networks are trained.
-        width, batch, lr, amp: of the colouring networks.
-        judge_width: of the judge.
-        test: pictures that are coloured and compared.
-        photographs: further ones, coloured by what was trained on scenes.
-    """
-
-    data: dict[str, Steps]
-    width: int
-    batch: int
-    lr: float
-    amp: bool
-    judge_width: int
-    test: int
-    photographs: int
+    data: dict[str, Steps]  # data sets, and how long their networks are trained
+    width: int  # of the colouring networks
+    batch: int  # of the colouring networks
+    lr: float  # of the colouring networks
+    amp: bool  # of the colouring networks
+    judge_width: int  # of the judge
+    test: int  # pictures that are coloured and compared
+    photographs: int  # further ones, coloured by what was trained on scenes
 
 
 SIZES = {
@@ -234,16 +226,7 @@ class Study(runner.Study[Size]):
         G, D = networks.chromagan(**arguments, seed=seeding.child(seed, "networks"))
         G, D = (net.to(device, memory_format=torch.channels_last) for net in (task.teacher.start(G), D))  # type: ignore[call-overload]
         common: dict[str, Any] = {"steps": size.data[name].steps, "batch": size.batch, "lr": size.lr, "amp": size.amp}
-        steps: Iterable[Any]
-        if method == "pix2pix":
-            steps = pix2pix_steps(G, D, pictures, **common)
-        elif bins is not None:
-            steps = zhang_steps(G, bins, pictures, **common)
-        else:
-            steps = colorize.colour_steps(
-                G, D, pictures, OBJECTIVES[method], rng=laws["penalty"], decay_lr=True, **common
-            )
-        for _ in steps:
+        for _ in learning(method, G, D, bins, pictures, OBJECTIVES.get(method), laws["penalty"], common):
             pass
         return G.eval(), D.eval(), bins
 

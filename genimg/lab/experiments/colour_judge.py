@@ -14,24 +14,17 @@ from genimg import data, zoo
 from genimg._base import seeding
 from genimg._base.errors import UsageError
 from genimg.gan import networks
+from genimg.lab.experiments import colour_scores
 from genimg.lab.experiments.colour_scores import GREY_BELOW, chroma_of
 from genimg.numerics import metrics
 from genimg.numerics.color import rgb_to_lab
 from genimg.problems import colorize
 
 SIDE = 128
-
-
 IMAGENETTE = (0, 217, 482, 491, 497, 566, 569, 571, 574, 701)  # its ten classes among ImageNet's thousand
-
-
 CALLED = {"imagenette": "Imagenette", "places": "places", "scenes": "scenes", "photos": "photographs of 400 classes"}
-
-
 METRICS = {
-    "psnr": ("PSNR on RGB, mean of the pictures' PSNRs", "dB"),
-    "psnr-ab": ("PSNR of a and b alone, peak 255, mean of the pictures' PSNRs", "dB"),
-    "colourfulness": ("colourfulness (Hasler 2003), mean over pictures", "1"),
+    **{key: colour_scores.METRICS[key] for key in ("psnr", "psnr-ab", "colourfulness")},
     "accuracy": ("top-1 of EfficientNet-Lite0 with ImageNet's weights, of 1,000 classes", "1"),
 }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from torch.nn.functional import avg_pool2d, l1_loss, log_softmax, softplus
 from genimg.gan.networks import ChromaGenerator
 from genimg.gan.runs import Recipe, Run
 from genimg.numerics.color import in_gamut, unscale_ab
-from genimg.problems.colorize import ChromaObjective, Features, Pictures, answered
+from genimg.problems.colorize import ChromaObjective, Features, Pictures, answered, colour_steps
 
 L1 = 100.0  # Isola's weight, on colours in [-1, 1]
 SPACING = 10.0  # of the bins, in CIE units
@@ -65,17 +66,25 @@ def pix2pix_steps(
         yield step
 
 
+def learning(
+    method: str, G: ChromaGenerator, D: nn.Module, bins: Bins | None, pictures: Pictures | Features,
+    objective: ChromaObjective | None, rng: torch.Generator, common: dict[str, Any], **ours: Any,
+) -> Iterator[Any]:  # fmt: skip
+    """The updates of one method: pix2pix, Zhang's, who has bins, or ChromaGAN with an objective."""
+    if method == "pix2pix":
+        return pix2pix_steps(G, D, pictures, **common)
+    if bins is not None:
+        return zhang_steps(G, bins, pictures, **common)
+    assert objective is not None
+    return colour_steps(G, D, pictures, objective, rng=rng, decay_lr=True, **ours, **common)
+
+
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Chroma as classes: a grid of colours 10 apart, and a weight for each by how rare it is.
+    """Chroma as classes: a grid of colours 10 apart, and a weight for each by how rare it is."""
 
-    Attributes:
-        centres: (q, 2), a and b in CIE units.
-        rarity: (q,), w with E[w] = 1 over the colours of the training pictures.
-    """
-
-    centres: Tensor
-    rarity: Tensor
+    centres: Tensor  # (q, 2), a and b in CIE units
+    rarity: Tensor  # (q,), w with E[w] = 1 over the colours of the training pictures
 
     @classmethod
     def of(cls, pictures: Pictures | Features, draws: int = 2000) -> Bins:

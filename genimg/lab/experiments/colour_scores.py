@@ -15,8 +15,6 @@ from genimg.numerics.color import lightness, rgb_to_lab
 from genimg.problems import colorize
 
 GREY_BELOW = 3.0  # mean chroma in CIE units: pictures below have no colours to learn or to compare
-
-
 METRICS = {
     "psnr": ("PSNR on RGB, mean of the pictures' PSNRs", "dB"),
     "psnr-ab": ("PSNR of a and b alone, peak 255, mean of the pictures' PSNRs", "dB"),
@@ -24,35 +22,22 @@ METRICS = {
     "colourfulness": ("colourfulness (Hasler 2003), mean over pictures", "1"),
     "accuracy": ("accuracy of a classifier that was trained on real colours", "1"),
 }
-
-
 Scores = dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What all methods share on one data set.
+    """What all methods share on one data set."""
 
-    Attributes:
-        seen: training pictures at the size of the networks, uint8.
-        y: the teacher's class distributions of them.
-        means: mean ab per class (classes, 2, size, size), CIE units, of the training pictures by their labels.
-        shares: of the classes among them, (classes,).
-        shown: test pictures at their own size, sRGB in [0, 1].
-        labels: (n,), of the test pictures.
-        teacher, judge: see the module.
-        size: side at which networks see pictures.
-    """
-
-    seen: Tensor
-    y: Tensor
-    means: Tensor
-    shares: Tensor
-    shown: Tensor
-    labels: Tensor
-    teacher: colorize.Teacher
-    judge: nn.Module
-    size: int
+    seen: Tensor  # training pictures at the size of the networks, uint8
+    y: Tensor  # the teacher's class distributions of them
+    means: Tensor  # mean ab per class (classes, 2, size, size), CIE units, of the training pictures by their labels
+    shares: Tensor  # of the classes among them, (classes,)
+    shown: Tensor  # test pictures at their own size, sRGB in [0, 1]
+    labels: Tensor  # (n,), of the test pictures
+    teacher: colorize.Teacher  # see the module
+    judge: nn.Module  # see the module
+    size: int  # side at which networks see pictures
 
 
 def trivial(task: Task, method: str, L: Tensor, labels: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ from genimg.lab.experiments.colour_judge import (
     mean,
     of_weights,
 )
-from genimg.lab.experiments.colour_peers import Bins, ablated, pix2pix_steps, zhang_steps
+from genimg.lab.experiments.colour_peers import Bins, ablated, learning
 from genimg.lab.experiments.colour_scores import GREY_BELOW, chroma_of
 from genimg.lab.experiments.runner import Stopwatch, write
 from genimg.problems import colorize
@@ -58,34 +58,21 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        data: pictures that the network that ships learns from.
-        width: of the decoder.
-        batch, lr, critic_lr: of its updates.
-        before, critic: its steps without the critic, and then with it.
-        amp: bfloat16 where the processor has it.
-        test: pictures of each kind that it is measured on.
-        every: steps between checkpoints.
-        crops: further views of its pictures.
-        decay: of the moving average of its weights.
-        ablation: all methods on one data set.
-    """
-
-    data: tuple[str, ...]
-    width: int
-    batch: int
-    lr: float
-    critic_lr: float
-    before: int
-    critic: int
-    amp: bool
-    test: int
-    every: int
-    crops: int
-    decay: float
-    ablation: Ablation
+    data: tuple[str, ...]  # pictures that the network that ships learns from
+    width: int  # of the decoder
+    batch: int  # of its updates
+    lr: float  # of its updates
+    critic_lr: float  # of its updates
+    before: int  # its steps without the critic
+    critic: int  # and then with it
+    amp: bool  # bfloat16 where the processor has it
+    test: int  # pictures of each kind that it is measured on
+    every: int  # steps between checkpoints
+    crops: int  # further views of its pictures
+    decay: float  # of the moving average of its weights
+    ablation: Ablation  # all methods on one data set
 
 
 SIZES = {
@@ -259,16 +246,10 @@ class Study(runner.Study[Size]):
             "lr": size.lr,
             "amp": size.amp,
         }
-        steps: Iterable[Any]
-        if method == "pix2pix":
-            steps = pix2pix_steps(G, D, law, **common)
-        elif bins is not None:
-            steps = zhang_steps(G, bins, law, **common)
-        else:
-            steps = colorize.colour_steps(
-                G, D, law, OBJECTIVES[method], rng=seeding.rng(seeding.child(seed, "penalty")), decay_lr=True,
-                critic_lr=size.critic_lr, betas=(0.5, 0.99), critic_first=True, **common,
-            )  # fmt: skip
+        steps = learning(
+            method, G, D, bins, law, objective, seeding.rng(seeding.child(seed, "penalty")), common,
+            critic_lr=size.critic_lr, betas=(0.5, 0.99), critic_first=True,
+        )  # fmt: skip
         shares = []
         for step in steps:
             if isinstance(step, colorize.ColourStep) and OBJECTIVES[method].adversarial:

@@ -31,30 +31,19 @@ OWN = "The constants of the paper are not public; all of these are this project'
 
 @dataclass(frozen=True)
 class Size:
-    """How long networks are trained.
+    """How long networks are trained."""
 
-    Attributes:
-        gan_steps: of the GAN whose states are the history.
-        width: of its networks.
-        detector_steps: of D_TV.
-    """
-
-    gan_steps: int
-    width: int
-    detector_steps: int
+    gan_steps: int  # of the GAN whose states are the history
+    width: int  # of its networks
+    detector_steps: int  # of D_TV
 
 
 @dataclass(frozen=True)
 class Neighbours(Size):
-    """The same, and how many images there are to choose neighbours from.
+    """The same, and how many images there are to choose neighbours from."""
 
-    Attributes:
-        normals: of the data.
-        negatives: of P_Ghist.
-    """
-
-    normals: int
-    negatives: int
+    normals: int  # of the data
+    negatives: int  # of P_Ghist
 
 
 class Played(NamedTuple):
@@ -84,9 +73,7 @@ def play(normal: Tensor, seed: int, tag: str, size: Size) -> Played:
 
     Args:
         normal: (n, c, h, h) in [−1, 1], on the device to train on.
-        seed: of everything.
         tag: names the experiment's streams of random numbers, such as the digit that is left out.
-        size: steps and width.
     """
     device = normal.device
     rng = {n: seeding.rng(seeding.child(seed, f"{n} {tag}"), device) for n in ("real", "latent", "objective")}
@@ -119,7 +106,6 @@ def scores(trained: Trained, normal: Tensor, test: Tensor, seed: int, tag: str, 
         trained: by `train`, from the same images, seed and tag.
         normal: (n, c, h, h) in [−1, 1].
         test: (m, c, h, h), on the same device.
-        size: how many neighbours there are to choose from.
 
     Returns:
         Per method (m,), larger = more anomalous.

@@ -21,21 +21,14 @@ from genimg.numerics import divergence, transport
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        steps: of G.
-        width: of both networks.
-        batch, critic_per_step, lr: of the WGAN-GP.
-        samples: generated digits that are compared with as many test digits.
-    """
-
-    steps: int
-    width: int
-    batch: int
-    critic_per_step: int
-    lr: float
-    samples: int
+    steps: int  # of G
+    width: int  # of both networks
+    batch: int  # of the WGAN-GP
+    critic_per_step: int  # of the WGAN-GP
+    lr: float  # of the WGAN-GP
+    samples: int  # generated digits that are compared with as many test digits
 
 
 SIZES = {

@@ -33,50 +33,34 @@ from genimg.numerics import metrics
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        data, side: faces, and their side in pixels.
-        architecture, latent, width, up: of G.
-        critic_width: of D, and of the encoder.
-        goes_on: networks of the zoo with which the game goes on; the start then trains the encoder alone, for they are
-            kept without theirs.
-        start, start_lr: updates of the decoder that G starts as, and its rate.
-        keep: the rate of G in the encoder steps beside the game; 0 plays the game alone.
-        warm: updates of D before the game.
-        steps, batch, critic_per_step, lr, critic_lr: of the game.
-        share, drift: of `objectives.WassersteinGP`.
-        amp: bfloat16 where the processor has it.
-        decay: of the moving average of G.
-        every: steps between checkpoints.
-        samples: generated faces that are compared with as many test faces.
-        scales: of the sliced W1.
-    """
-
-    data: str
-    side: int
-    architecture: str
-    latent: int
-    width: int
-    up: str
-    critic_width: int
+    data: str  # faces
+    side: int  # of the pictures, in pixels
+    architecture: str  # of G
+    latent: int  # of G
+    width: int  # of G
+    up: str  # of G
+    critic_width: int  # of D, and of the encoder
+    # networks of the zoo with which the game goes on; the start then trains the encoder alone, for they are kept
+    # without theirs
     goes_on: str | None
-    start: int
-    start_lr: float
-    keep: float
-    warm: int
-    steps: int
-    batch: int
-    critic_per_step: int
-    lr: float
-    critic_lr: float
-    share: float
-    drift: float
-    amp: bool
-    decay: float
-    every: int
-    samples: int
-    scales: int
+    start: int  # updates of the decoder that G starts as
+    start_lr: float  # their rate
+    keep: float  # the rate of G in the encoder steps beside the game; 0 plays the game alone
+    warm: int  # updates of D before the game
+    steps: int  # of the game
+    batch: int  # of the game
+    critic_per_step: int  # of the game
+    lr: float  # of the game
+    critic_lr: float  # of the game
+    share: float  # of `objectives.WassersteinGP`
+    drift: float  # of `objectives.WassersteinGP`
+    amp: bool  # bfloat16 where the processor has it
+    decay: float  # of the moving average of G
+    every: int  # steps between checkpoints
+    samples: int  # generated faces that are compared with as many test faces
+    scales: int  # of the sliced W1
 
 
 SIZES = {

@@ -126,7 +126,6 @@ def fill(name: str, y: Tensor, mask: Tensor, law: Linear | None = None) -> Tenso
     """Images (n, c, h, w) in [-1, 1] that say what the missing pixels of y might be.
 
     Args:
-        name: one of `METHODS`.
         y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
         law: of the training images, for those of `LEARNED`.

@@ -14,8 +14,6 @@ def _table() -> dict[str, inpaint.Formulation]:
 
 
 TABLE = _table()
-
-
 OWN = tuple(name for name in TABLE if name.startswith("ours"))
 
 

@@ -23,17 +23,11 @@ from genimg.problems import anomaly
 
 @dataclass(frozen=True, kw_only=True)
 class Size(detectors.Size):
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        digits: left out in turn.
-        batch: of D_TV.
-        test: digits of the test part.
-    """
-
-    digits: tuple[int, ...]
-    batch: int
-    test: int
+    digits: tuple[int, ...]  # left out in turn
+    batch: int  # of D_TV
+    test: int  # digits of the test part
 
 
 SIZES = {
@@ -47,22 +41,15 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: how the instants are weighted, where D_TV starts, how it is bounded and how long it is trained.
+    """One row: how the instants are weighted, where D_TV starts, how it is bounded and how long it is trained."""
 
-    Attributes:
-        rate: decay over the whole run, rate · steps; start: share of the run that is dropped.
-        init: of D_TV; states: how many of the saved ones are used, evenly spaced.
-        tanh: the hard bound in place of the soft one; length: D_TV's steps over those of the base row.
-        smooth: weight of the penalty on D_TV's slope.
-    """
-
-    rate: float = 0.0
-    start: float = 0.25
-    init: str = "mean"
-    states: int = 40
-    tanh: bool = False
-    length: float = 1.0
-    smooth: float = 0.0
+    rate: float = 0.0  # decay over the whole run, rate · steps
+    start: float = 0.25  # share of the run that is dropped
+    init: str = "mean"  # of D_TV
+    states: int = 40  # how many of the saved ones are used, evenly spaced
+    tanh: bool = False  # the hard bound in place of the soft one
+    length: float = 1.0  # D_TV's steps over those of the base row
+    smooth: float = 0.0  # weight of the penalty on D_TV's slope
 
 
 BASE = Setting()

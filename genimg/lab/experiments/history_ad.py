@@ -26,17 +26,11 @@ from genimg.problems import anomaly
 
 @dataclass(frozen=True)
 class Size(detectors.Neighbours):
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        digits: how many of them are left out in turn.
-        test: digits of the test part.
-        shared: one training serves both protocols.
-    """
-
-    digits: int
-    test: int
-    shared: bool
+    digits: int  # how many of them are left out in turn
+    test: int  # digits of the test part
+    shared: bool  # one training serves both protocols
 
 
 SIZES = {

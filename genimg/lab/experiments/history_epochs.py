@@ -11,12 +11,13 @@ What one variant of one digit and seed gave is kept below `out` as soon as it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class Size:
 
 SIZES = {
     "quick": Size((1,), 8, 1, 100, 1, 2e-3, 4, 300, 100, 6, 2, 2, 300),
-    "cpu": Size(tuple(range(10)), 32, 12, 64, 2, 1e-3, 8, 40_000, 2000, 3000, 100, 5, 6000),
+    "cpu": Size((0, 1, 9), 32, 12, 64, 2, 1e-3, 8, 40_000, 2000, 3000, 100, 5, 6000),
     "full": Size(tuple(range(10)), 32, 50, 64, 5, 2e-4, 8, 200_000, 10_000, 20_000, 200, 10, None),
 }
 
@@ -78,17 +79,19 @@ class Variant:
         window: (first, last) epoch of P_Ghist and of the mean critic.
         rate: decay per epoch.
         affine: D_TV starts as a · W⁰ + b, with its means on data and past at ±1; False: as W⁰, as published.
-        objective: between data and past.
+        objective: between data and past; None: no critic, the difference of distances to neighbours in both.
         quantised: both laws, and what is tested, rounded to 256 grey values, so that a background of exactly −1, which
             tanh never reaches, gives nothing away.
+        blur: deviation in pixels of a Gaussian blur of both laws and of what is tested; 0 for none.
         talk: whether this is the talk's method, all else equal.
     """
 
     window: tuple[float, float]
     rate: float = 0.0
     affine: bool = True
-    objective: objectives.Objective = TV
+    objective: objectives.Objective | None = TV
     quantised: bool = False
+    blur: float = 0.0
     talk: bool = True
 
 
@@ -100,16 +103,27 @@ VARIANTS = {
     "decay": replace(BASE, rate=0.5),
     "published": replace(BASE, affine=False),
     "quantised": replace(BASE, quantised=True),
+    "blurred": replace(BASE, blur=1.0, talk=False),
     "smooth": replace(BASE, objective=objectives.TotalVariation(10.0, smooth=1.0), talk=False),
     "wasserstein": replace(BASE, objective=objectives.WassersteinGP(10.0), talk=False),
     "wasserstein-early": replace(BASE, window=(0.0, 0.6), objective=objectives.WassersteinGP(10.0), talk=False),
+    "neighbours": replace(BASE, affine=False, objective=None, talk=False),
+    "neighbours-early": replace(BASE, window=(0.0, 0.6), affine=False, objective=None, talk=False),
 }
+FEW = ("early", "long", "wasserstein-early")
+"""What each seed makes; the other variants, one choice changed in each, are made with the first seed only."""
+ENSEMBLE = ("early", "short", "long", "decay")
+"""Histories whose scores, standardised on the test digits, are added; beyond the talk."""
 METRICS = {
     "auroc": "AUROC, mean over digits",
     "auprc_anomalous": "AUPRC, anomalies positive, mean over digits",
     "auprc_normal": "AUPRC, normals positive, mean over digits",
 }
-CHOICES = {"blind": "stopped by δ, no anomaly seen", "fence": "step chosen on a validation part with anomalies"}
+CHOICES = {
+    "start": "the mean critic, before the first step of D_TV",
+    "blind": "stopped by δ, no anomaly seen",
+    "fence": "step chosen on a validation part with anomalies",
+}
 
 
 class Study(runner.Study[Size]):
@@ -119,41 +133,57 @@ class Study(runner.Study[Size]):
         self.x, self.labels = digits(subset=self.job.profile == "quick")
 
     def count(self) -> int:
-        return len(self.job.seeds) * len(self.size.digits) * len(VARIANTS)
+        return sum(len(self.variants(seed)) for seed in self.job.seeds) * len(self.size.digits)
+
+    def variants(self, seed: int) -> list[str]:
+        """Those that this seed makes."""
+        return [name for name in VARIANTS if seed == self.job.seeds[0] or name in FEW]
 
     def parts(self, seed: int) -> dict[str, list[runner.Part]]:
         """By variant, one part per digit; the variants of a digit share its history."""
-        found: dict[str, list[runner.Part]] = {name: [] for name in VARIANTS}
-        for digit, (name, variant) in product(self.size.digits, VARIANTS.items()):
-            path = self.job.of(seed) / f"{digit}-{name}.json"
-            settings = {"size": asdict(self.size), "variant": _plain(variant)}
-            make = partial(
-                measure,
-                self.x,
-                self.labels,
-                seed,
-                digit,
-                variant,
-                self.size,
-                self.job.device,
-                path.with_name(f"{digit}"),
-            )
-            found[name].append(self.job.part(f"seed {seed}, digit {digit}, {name}", path, settings, make))
+        found = {name: [self.part(seed, digit, name) for digit in self.size.digits] for name in self.variants(seed)}
+        if seed == self.job.seeds[0]:
+            members = zip(*(found[name] for name in ENSEMBLE), strict=True)
+            found["ensemble"] = [
+                self.ensemble(seed, digit, list(each)) for digit, each in zip(self.size.digits, members, strict=True)
+            ]
         return found
 
+    def part(self, seed: int, digit: int, name: str) -> runner.Part:
+        """One variant of one digit."""
+        path = self.job.of(seed) / f"{digit}-{name}.json"
+        size = asdict(self.size)
+        del size["digits"]  # those of others do not matter to this one
+        settings = {"size": size, "variant": _plain(VARIANTS[name])}
+        make = partial(self.measure, seed, digit, name, path.with_suffix(".safetensors"))
+        return self.job.part(f"seed {seed}, digit {digit}, {name}", path, settings, make)
+
+    def ensemble(self, seed: int, digit: int, members: list[runner.Part]) -> runner.Part:
+        """What several histories of one game say together, each as its δ stopped it."""
+        each = [member["found"] for member in members]
+        score = torch.tensor([one["scores"] for one in each]).mean(0)
+        delta = sum(max(d for _, d in one["delta"]) for one in each) / len(each)
+        found = {
+            "blind": {**_found(score, self.tested(seed, digit)["test"].anomalous), "step": 0},
+            "delta": [(0, round(delta, 4))],
+            "steps": max(one["steps"] for one in each),
+        }
+        return {**members[0], "seconds": sum(member["seconds"] for member in members), "found": found}
+
     def records(self, found: dict[int, dict[str, list[runner.Part]]]) -> dict[str, Record]:
+        chosen = [*product(VARIANTS, CHOICES), ("ensemble", "blind")]
         return {
             f"history-epochs-{name}-{choice}-{metric.replace('_', '-')}": self.record(
-                name, choice, metric, [parts[name] for parts in found.values()]
+                name, choice, metric, {seed: parts[name] for seed, parts in found.items() if name in parts}
             )
-            for name in VARIANTS
-            for choice in CHOICES
-            for metric in METRICS
+            for (name, choice), metric in product(chosen, METRICS)
         }
 
-    def record(self, name: str, choice: str, metric: str, parts: list[list[runner.Part]]) -> Record:
+    def record(self, name: str, choice: str, metric: str, found: dict[int, list[runner.Part]]) -> Record:
         """One number per seed, the mean over the digits."""
-        size, variant = self.size, VARIANTS[name]
+        parts = list(found.values())
+        size, talk = self.size, name in VARIANTS and VARIANTS[name].talk
+        variant = _plain(VARIANTS[name]) if name in VARIANTS else {"ensemble": ENSEMBLE}
         values = [[float(part["found"][choice][metric]) for part in one] for one in parts]
         return self.job.record(
             [part for one in parts for part in one],
@@ -161,23 +191,97 @@ class Study(runner.Study[Size]):
             chapter="05_history_ad",
             source="the talk, 'Comparison to others on MNIST experiment'",
             dataset=f"MNIST, Fence-GAN split, hidden digits {', '.join(map(str, size.digits))}",
-            method=f"{'HistoryAD' if variant.talk else 'beyond the talk'}, {name}; {CHOICES[choice]}",
+            method=f"{'HistoryAD' if talk else 'beyond the talk'}, {name}; {CHOICES[choice]}",
             metric=METRICS[metric],
             values=[sum(one) / len(one) for one in values],
+            seeds=list(found),
             config={
                 **asdict(size),
-                "variant": _plain(variant),
+                "variant": variant,
                 "per_digit": [[round(v, 4) for v in one] for one in values],
+                "step_rule": [[round(part["found"][choice]["step_rule"][metric], 4) for part in one] for one in parts],
                 "delta": [[max(d for _, d in part["found"]["delta"]) for part in one] for one in parts],
-                "steps": [[part["found"]["steps"] for part in one] for one in parts],
+                "steps": [[part["found"][choice]["step"] for part in one] for one in parts],
+                "longest": [[part["found"]["steps"] for part in one] for one in parts],
             },
             deviations=[
                 detectors.OWN,
-                "AUPRC by the trapezoid rule, as in the code of Fence-GAN.",
+                "AUPRC by the trapezoid rule, as in the code of Fence-GAN; by steps it stands in the configuration.",
                 *(["The step was chosen on images that hold anomalies."] if choice == "fence" else []),
-                *([] if variant.talk else ["Not the talk's method."]),
+                *([] if talk else ["Not the talk's method."]),
             ],
         )
+
+    def tested(self, seed: int, digit: int) -> dict[str, anomaly.Part]:
+        """The digits of the test part and of the validation part that are looked at."""
+        split, rng = anomaly.fence_split(self.labels, digit), seeding.rng(seeding.child(seed, f"test {digit}"))
+        found = {}
+        for name, part in (("test", split.test), ("validation", split.validation)):
+            some = torch.randperm(len(part.rows), generator=rng)[: self.size.test]
+            found[name] = anomaly.Part(part.rows[some], part.anomalous[some])
+        return found
+
+    def measure(self, seed: int, digit: int, name: str, weights: Path) -> dict[str, Any]:
+        """Trains one detector and tests it; as δ stopped it, it is kept in the file `weights`, for `genimg detect`.
+
+        Returns:
+            `steps` and `delta`: (step, δ on held-out images) at each look; for each of `CHOICES` the `step` chosen, the
+            fields of `anomaly.Evaluation` at it and, as `step_rule`, the same with AUPRC by steps; `scores`: of the
+            test digits at the blind choice, standardised, in the order of the part of that seed and digit.
+        """
+        size, variant, device = self.size, VARIANTS[name], self.job.device
+        split = anomaly.fence_split(self.labels, digit)
+        parts = {
+            which: (_seen(self.x[part.rows], variant).to(device), part.anomalous)
+            for which, part in self.tested(seed, digit).items()
+        }
+        normal = self.x[split.train.rows].to(device)
+        unseen = self.x[split.validation.rows[split.validation.anomalous == 0]].to(device)[: size.held_out]
+
+        history, G, D = played(normal, seed, digit, size, weights.with_name(f"{digit}"))
+        epoch = steps_per_epoch(len(normal), size)
+        instants: dict[str, Any] = {
+            "rate": variant.rate / epoch, "start": variant.window[0] * epoch, "end": variant.window[1] * epoch,
+        }  # fmt: skip
+        latent = Gaussian(64, seeding.rng(seeding.child(seed, f"past {digit}"), device))
+        past = history.past(G, latent, seeding.rng(seeding.child(seed, f"instants {digit}")), **instants)
+        bank = _seen(torch.cat([past.sample(1000) for _ in range(-(-(size.bank + size.held_out) // 1000))]), variant)
+        normal, unseen = _seen(normal, variant), _seen(unseen, variant)
+        bank, unseen_past = bank[: size.bank], bank[size.bank : size.bank + size.held_out]
+
+        critic: nn.Module = anomaly.initial_critic(D, history, "mean", **instants)
+        steps: Iterator[Step] = iter(())
+        if variant.affine:
+            centre(critic, normal[:2000], bank[:2000])
+        if variant.objective is None:
+            some = torch.randperm(len(normal), generator=seeding.rng(seeding.child(seed, f"data {digit}")))
+            critic = Nearest(normal[some[: size.bank // 4]], bank[: size.bank // 4])
+        else:
+            data, negatives = (
+                Empirical(images, seeding.rng(seeding.child(seed, f"{n} {digit}"), device))
+                for n, images in (("data", normal), ("bank", bank))
+            )
+            steps = critic_steps(
+                critic, data, negatives, variant.objective, steps=size.longest,
+                rng=seeding.rng(seeding.child(seed, f"u {digit}"), device), batch=128, lr=3e-4,
+            )  # fmt: skip
+        looks = list(_looks(critic, steps, size, unseen, unseen_past, parts))
+        chosen = {
+            "start": looks[0],
+            "blind": max(looks, key=lambda look: (round(look.delta, 4), -look.step)),
+            "fence": max(looks, key=lambda look: _found(look.validation, parts["validation"][1])["auprc_normal"]),
+        }
+        blind = chosen["blind"]
+        if variant.objective is not None:
+            critic.load_state_dict(blind.critic)
+            detector(critic, unseen, digit, seed, self.job.profile, name, blind.step).save(weights, half=True)
+        odd = parts["test"][1]
+        return {
+            "steps": looks[-1].step,
+            "delta": [(look.step, round(look.delta, 4)) for look in looks],
+            "scores": [round(float(v), 3) for v in (blind.test - blind.test.mean()) / blind.test.std()],
+            **{choice: {**_found(look.test, odd), "step": look.step} for choice, look in chosen.items()},
+        }
 
 
 def _plain(variant: Variant) -> dict[str, Any]:
@@ -216,70 +320,37 @@ def steps_per_epoch(images: int, size: Size) -> int:
     return max(1, images // (size.batch * size.critic_per_step))
 
 
-def measure(
-    x: Tensor, labels: Tensor, seed: int, digit: int, variant: Variant, size: Size, device: torch.device, folder: Path
-) -> dict[str, Any]:
-    """Trains one detector and tests it.
+class Nearest(nn.Module):
+    """Minus the difference of distances to neighbours in data and past, where a critic is asked for."""
 
-    Returns:
-        `steps` and `delta`: (step, δ on held-out images) at each look; `blind`, `fence`: the fields of
-        `anomaly.Evaluation` at the step chosen in each way, and that `step`; `start`: the same of D_TV untrained.
-    """
-    split = anomaly.fence_split(labels, digit)
-    rng = {n: seeding.rng(seeding.child(seed, f"{n} {digit}")) for n in ("test", "instants")}
-    parts = {}
-    for name, part in (("test", split.test), ("validation", split.validation)):
-        some = torch.randperm(len(part.rows), generator=rng["test"])[: size.test]
-        parts[name] = (_seen(x[part.rows[some]], variant).to(device), part.anomalous[some])
-    normal = x[split.train.rows].to(device)
-    unseen = x[split.validation.rows[split.validation.anomalous == 0]].to(device)[: size.held_out]
+    def __init__(self, real: Tensor, past: Tensor) -> None:
+        super().__init__()
+        self.real, self.past = real, past
 
-    history, G, D = played(normal, seed, digit, size, folder)
-    epoch = steps_per_epoch(len(normal), size)
-    instants: dict[str, Any] = {
-        "rate": variant.rate / epoch, "start": variant.window[0] * epoch, "end": variant.window[1] * epoch,
-    }  # fmt: skip
-    latent = Gaussian(64, seeding.rng(seeding.child(seed, f"past {digit}"), device))
-    past = history.past(G, latent, rng["instants"], **instants)
-    bank = _seen(torch.cat([past.sample(1000) for _ in range(-(-(size.bank + size.held_out) // 1000))]), variant)
-    normal, unseen = _seen(normal, variant), _seen(unseen, variant)
-    bank, unseen_past = bank[: size.bank], bank[size.bank : size.bank + size.held_out]
+    def forward(self, x: Tensor) -> Tensor:
+        return -anomaly.neighbour_contrast(x, self.real, self.past)
 
-    critic = anomaly.initial_critic(D, history, "mean", **instants)
-    if variant.affine:
-        centre(critic, normal[:2000], bank[:2000])
-    data, negatives = (
-        Empirical(images, seeding.rng(seeding.child(seed, f"{n} {digit}"), device))
-        for n, images in (("data", normal), ("bank", bank))
-    )
-    steps = critic_steps(
-        critic, data, negatives, variant.objective, steps=size.longest,
-        rng=seeding.rng(seeding.child(seed, f"u {digit}"), device), batch=128, lr=3e-4,
-    )  # fmt: skip
-    looks = list(_looks(critic, steps, size, unseen, unseen_past, parts))
-    first = max(looks, key=lambda look: (round(look["delta"], 4), -look["step"]))
-    best = max(looks, key=lambda look: look["validation"]["auprc_normal"])
-    return {
-        "steps": looks[-1]["step"],
-        "delta": [(look["step"], round(look["delta"], 4)) for look in looks],
-        "start": looks[0]["test"],
-        "blind": {**first["test"], "step": first["step"]},
-        "fence": {**best["test"], "step": best["step"]},
-    }
+
+class Look(NamedTuple):
+    """What is seen of D_TV at one of its steps: δ, scores of the test and of the validation part, and its weights."""
+
+    step: int
+    delta: float
+    test: Tensor
+    validation: Tensor
+    critic: dict[str, Tensor]
 
 
 def _looks(
     critic: nn.Module, steps: Iterator[Step], size: Size, unseen: Tensor, past: Tensor,
     parts: dict[str, tuple[Tensor, Tensor]],
-) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """Trains D_TV; what is seen of it before the first step and at every look, until δ has stopped growing."""
+) -> Iterator[Look]:  # fmt: skip
+    """Trains D_TV and looks at it before the first step and every so often, until δ has stopped growing."""
 
-    def look(step: int) -> dict[str, Any]:
-        scores = {name: anomaly.anomaly_score(critic, images) for name, (images, _) in parts.items()}
-        found = {
-            name: anomaly.evaluate(scores[name], odd, rule="trapezoid")._asdict() for name, (_, odd) in parts.items()
-        }
-        return {"step": step, "delta": separation(critic, unseen, past), **found}
+    def look(step: int) -> Look:
+        test, validation = (anomaly.anomaly_score(critic, parts[name][0]).cpu() for name in ("test", "validation"))
+        weights = {name: tensor.clone() for name, tensor in critic.state_dict().items()}
+        return Look(step, separation(critic, unseen, past), test, validation, weights)
 
     best = look(0)
     yield best
@@ -289,9 +360,32 @@ def _looks(
             continue
         now = look(step.step)
         yield now
-        best, waited = (now, 0) if now["delta"] > best["delta"] + 1e-3 else (best, waited + 1)
+        best, waited = (now, 0) if now.delta > best.delta + 1e-3 else (best, waited + 1)
         if waited >= size.patience:
             return
+
+
+def _found(scores: Tensor, odd: Tensor) -> dict[str, Any]:
+    """The numbers of one test, by both rules for the area."""
+    by_steps = anomaly.evaluate(scores, odd, rule="step")._asdict()
+    return {**anomaly.evaluate(scores, odd, rule="trapezoid")._asdict(), "step_rule": by_steps}
+
+
+def detector(
+    D: nn.Module, unseen: Tensor, digit: int, seed: int, profile: str, name: str, step: int
+) -> anomaly.Detector:
+    """D_TV with what somebody needs to train it again; calibrated on normal digits that it has not seen."""
+    arguments = {"latent": 64, "size": unseen.shape[-1], "channels": 1, "width": SIZES[profile].width}
+    provenance = {
+        "data": f"MNIST without the digit {digit}, training part of the Fence-GAN split",
+        "method": f"HistoryAD over epochs, {name}",
+        "steps": step,
+        "objective": f"{VARIANTS[name].objective!r}, from the mean critic of a WGAN-GP with lambda 10",
+        "seed": seed,
+        "profile": profile,
+        "command": f"genimg train history-epochs --profile {profile} --seed {seed}",
+    }
+    return anomaly.Detector.calibrated(D, "dcgan", arguments, unseen, provenance)
 
 
 def separation(critic: nn.Module, real: Tensor, past: Tensor) -> float:
@@ -339,4 +433,8 @@ def centre(critic: nn.Module, real: Tensor, past: Tensor) -> None:
 
 def _seen(images: Tensor, variant: Variant) -> Tensor:
     """As the detector sees them."""
+    if variant.blur:
+        from torchvision.transforms.functional import gaussian_blur  # imports slowly
+
+        images = gaussian_blur(images, 2 * math.ceil(3 * variant.blur) + 1, variant.blur)
     return ((images + 1) * 127.5).round() / 127.5 - 1 if variant.quantised else images

@@ -28,25 +28,16 @@ from genimg.problems.inpaint import masks
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        data, split, side: faces, and their side in pixels.
-        images: of them.
-        looks: steps after which PSNR is measured; the last one ends the search.
-        candidates: random z of which "pool" takes the best.
-        batch: searches at once.
-        amp: bfloat16 where the processor has it.
-    """
-
-    data: str
-    split: str
-    side: int
-    images: int
-    looks: tuple[int, ...]
-    candidates: int
-    batch: int
-    amp: bool
+    data: str  # faces
+    split: str  # of them
+    side: int  # of the pictures, in pixels
+    images: int  # how many
+    looks: tuple[int, ...]  # steps after which PSNR is measured; the last one ends the search
+    candidates: int  # random z of which "pool" takes the best
+    batch: int  # searches at once
+    amp: bool  # bfloat16 where the processor has it
 
 
 SIZES = {

@@ -40,29 +40,19 @@ from genimg.problems.inpaint import masks
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        data: data sets.
-        images: held out, of each.
-        steps, candidates, restarts: of the search, where the generator's recipe does not say how it is searched best.
-        later_steps: further ones on the activations of the first layer.
-        reach_steps: of the search that sees the hole.
-        holes: sides of centre squares, as shares of the image's.
-        batch: searches at once.
-        amp: bfloat16 where the processor has it.
-    """
-
-    data: tuple[str, ...]
-    images: int
+    data: tuple[str, ...]  # data sets
+    images: int  # held out, of each
+    # of the search, where the generator's recipe does not say how it is searched best
     steps: int
     candidates: int
     restarts: int
-    later_steps: int
-    reach_steps: int
-    holes: tuple[float, ...]
-    batch: int
-    amp: bool
+    later_steps: int  # further ones on the activations of the first layer
+    reach_steps: int  # of the search that sees the hole
+    holes: tuple[float, ...]  # sides of centre squares, as shares of the image's
+    batch: int  # searches at once
+    amp: bool  # bfloat16 where the processor has it
 
 
 SIZES = {
@@ -101,8 +91,6 @@ SOURCES = {
 TALKED = ("celeba", "svhn")  # the data sets of the talk's tables
 TABLES = {"centre": "a", "squares": "b"}  # masks, and the table of the talk that each is taken for
 HOLES = {"centre": "centre square, half the side", "squares": "three squares, a quarter of the side, anywhere"}
-
-
 EXTENSIONS = {
     "restarts": "the best row's loss, the lowest of several searches per image",
     "average": "the same searches, the mean of their G(z) before Poisson editing",

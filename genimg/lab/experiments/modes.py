@@ -22,19 +22,12 @@ from genimg.numerics import metrics
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        steps: of G.
-        width: of both networks.
-        batch: of their updates.
-        samples: of which modes are counted.
-    """
-
-    steps: int
-    width: int
-    batch: int
-    samples: int
+    steps: int  # of G
+    width: int  # of both networks
+    batch: int  # of their updates
+    samples: int  # of which modes are counted
 
 
 SIZES = {

@@ -32,16 +32,11 @@ from genimg.problems.anomaly.features import FeatureLaw
 
 @dataclass(frozen=True)
 class Size(detectors.Neighbours):
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        runs: histories that HistoryAD-F averages over.
-        train, test: images of each data set at most.
-    """
-
-    runs: int
-    train: int
-    test: int
+    runs: int  # histories that HistoryAD-F averages over
+    train: int  # images of each data set at most
+    test: int  # images of each data set at most
 
 
 SIZES = {
@@ -121,8 +116,6 @@ class Study(runner.Study[Size]):
 
         Args:
             kind: `peers` for PyOD's methods, `own` for the others.
-            normal: the data set.
-            seed: of everything.
             weights: file for HistoryAD-F, for `genimg detect` and the zoo.
 
         Returns:

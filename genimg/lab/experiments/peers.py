@@ -76,21 +76,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Budget:
-    """How much each peer may spend; the time of a run is nearly proportional to it.
+    """How much each peer may spend; the time of a run is nearly proportional to it."""
 
-    Attributes:
-        rows: most training images, drawn at random.
-        neighbours: most training images of kNN, whose fit compares each with all.
-        epochs: passes of AnoGAN, DeepSVDD and VAE over the training images.
-        steps: of ALAD, one batch each.
-        search: gradient steps of AnoGAN's latent search per scored image.
-    """
-
-    rows: int
-    neighbours: int
-    epochs: int
-    steps: int
-    search: int
+    rows: int  # most training images, drawn at random
+    neighbours: int  # most training images of kNN, whose fit compares each with all
+    epochs: int  # passes of AnoGAN, DeepSVDD and VAE over the training images
+    steps: int  # of ALAD, one batch each
+    search: int  # gradient steps of AnoGAN's latent search per scored image
 
 
 BUDGETS = {
@@ -104,11 +96,9 @@ def scores(name: str, train: Tensor, test: Tensor, seed: int, budget: Budget) ->
     """Trains a peer on normal images and scores others.
 
     Args:
-        name: one of `METHODS`.
         train: (n, c, h, w) in [−1, 1], normal images only; the networks run on its device where PyOD lets them.
         test: (m, c, h, w) of the same size.
         seed: decides everything: the rows drawn, the weights, the batches, the noise while scoring.
-        budget: from `BUDGETS`.
 
     Returns:
         (m,) float32 on the CPU, larger = more anomalous.

@@ -60,11 +60,8 @@ def latents(
 
     Args:
         G: searched; that of the task, or its later layers.
-        task: images, critic, candidates.
-        mask: 1 = known.
         formulation: what is minimised, but for the level of the critic, which is the task's.
         steps, lr: of `search_steps`; the task's rate if None.
-        restarts: searches per image.
         start: (n, r, d), from where to search; None starts where the task does.
     """
     lr = task.how.lr if lr is None else lr

@@ -20,19 +20,12 @@ from genimg.numerics import divergence, transport
 
 @dataclass(frozen=True)
 class Size:
-    """The constants of a profile.
+    """The constants of a profile."""
 
-    Attributes:
-        laws: pairs of them.
-        support: points of each.
-        points: of each cloud.
-        steps: of the critic.
-    """
-
-    laws: int
-    support: int
-    points: int
-    steps: int
+    laws: int  # pairs of them
+    support: int  # points of each
+    points: int  # of each cloud
+    steps: int  # of the critic
 
 
 SIZES = {

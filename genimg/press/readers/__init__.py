@@ -4,5 +4,3 @@ from genimg.press.readers import citations, labels
 from genimg.press.readers.chapter import chapter, solutions
 from genimg.press.readers.markdown import apart, plain
 from genimg.press.readers.references import References
-
-__all__ = ["References", "apart", "chapter", "citations", "labels", "plain", "solutions"]

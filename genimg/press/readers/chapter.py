@@ -1,4 +1,7 @@
-"""The two notebooks that a reader takes from a chapter: the chapter with stubs, and its solutions."""
+"""The two notebooks that a reader takes from a chapter: the chapter with stubs, and its solutions.
+
+Both are made of the executed chapter, which is not changed; its name is such as `02_gan_theory`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from nbformat import NotebookNode
 
 from genimg.press import notebooks
 from genimg.press.address import BRANCH, Address
+from genimg.press.layout import FORMATTER
 from genimg.press.notebooks import tags
 from genimg.press.readers.markdown import apart, exercises, plain
 from genimg.press.readers.references import References
@@ -22,14 +26,7 @@ _BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
 def chapter(nb: NotebookNode, name: str, references: References, address: Address | None = None) -> NotebookNode:
-    """A chapter to read and to work in: plain Markdown, folded set-up, answers as stubs, no solutions.
-
-    Args:
-        nb: the executed chapter; it is not changed.
-        name: such as `02_gan_theory`.
-        references: where its names lead; its own numbers are taken from `nb`.
-        address: where readers find this copy of the book.
-    """
+    """A chapter to read and to work in: plain Markdown, folded set-up, answers as stubs, no solutions."""
     references, cells = references.of(nb), []
     for cell, source, solution in _sorted(nb):
         if cell.cell_type == "markdown":
@@ -62,12 +59,6 @@ def solutions(
     """The exercises of a chapter with their solutions; None for a chapter without.
 
     The code of the chapter comes first, folded and without outputs: solutions go on from it.
-
-    Args:
-        nb: the executed chapter; it is not changed.
-        name: such as `02_gan_theory`.
-        references: where its names lead; its own numbers are taken from `nb`.
-        address: where readers find this copy of the book.
     """
     references, before, after = references.of(nb), [], []
     for cell, source, solution in _sorted(nb):
@@ -119,24 +110,20 @@ def _used_after(nb: NotebookNode, cell: str) -> set[str]:
 
 def _shown(cell: NotebookNode, references: References) -> list[NotebookNode]:
     """A cell of code, folded where the page folds it, and the caption of its figure."""
-    caption = _caption(cell, references)
-    title = _title(cell, references)
+    name, caption = _figure(cell, references)
     hidden = {"hide-input", "remove-cell", "remove-input"} & set(tags(cell))
-    bare = _folded(_bare(cell), title) if hidden else _bare(cell)
+    bare = _folded(_bare(cell), _title(cell, references)) if hidden else _bare(cell)
     if "remove-cell" in tags(cell):
         bare.outputs = []
-    return [bare, _text(f"{cell.id}-caption"[-64:], caption)] if caption and cell.outputs else [bare]
+    if not caption or not cell.outputs:
+        return [bare]
+    return [bare, _text(f"{cell.id}-caption"[-64:], f"**{name}.** {caption}")]
 
 
 def _figure(cell: NotebookNode, references: References) -> tuple[str, str]:
     """The name and the caption of a cell's figure."""
     figure = cell.metadata.get("mystnb", {}).get("figure", {})
     return references.named(figure.get("name", ""), "figure"), plain(figure.get("caption", ""), references)
-
-
-def _caption(cell: NotebookNode, references: References) -> str:
-    name, caption = _figure(cell, references)
-    return f"**{name}.** {caption}" if caption else ""
 
 
 def _title(cell: NotebookNode, references: References) -> str:
@@ -159,7 +146,8 @@ def _folded(cell: NotebookNode, title: str) -> NotebookNode:
 def _bare(cell: NotebookNode) -> NotebookNode:
     """The cell without what only the pages read; tags of exercises stay."""
     kept = [tag for tag in tags(cell) if tag in ("answer", "check", "parameters")]
-    bare: NotebookNode = nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata={"tags": kept} if kept else {})
+    source = FORMATTER.sub("", cell.source)
+    bare: NotebookNode = nbformat.v4.new_code_cell(source, id=cell.id, metadata={"tags": kept} if kept else {})
     bare.outputs = [output for output in cell.outputs if "scrapbook" not in output.get("metadata", {})]  # glued
     bare.execution_count = cell.execution_count
     return bare

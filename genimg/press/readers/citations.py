@@ -7,17 +7,11 @@ from typing import Any, NamedTuple
 
 
 class Citation(NamedTuple):
-    """One work.
+    """One work."""
 
-    Attributes:
-        authors: such as `Goodfellow et al.`.
-        year: of publication.
-        url: of its DOI, else the one that the bibliography gives; may be empty.
-    """
-
-    authors: str
-    year: str
-    url: str
+    authors: str  # such as `Goodfellow et al.`
+    year: str  # of publication
+    url: str  # of its DOI, else the one that the bibliography gives; may be empty
 
 
 def read(file: Path) -> dict[str, Citation]:

@@ -1,6 +1,6 @@
 """What Sphinx has numbered, written beside the pages: no second numbering can differ from the first.
 
-As a Sphinx extension this module leaves `labels.json` in the folder of the pages; `press.pages` takes it away again.
+As a Sphinx extension this module leaves `labels.json` in the folder of the pages; `press.pages` moves it to `build`.
 """
 
 from __future__ import annotations
@@ -13,26 +13,18 @@ FILE = "labels.json"
 
 
 class Label(NamedTuple):
-    """Something that can be referred to.
+    """Something that can be referred to."""
 
-    Attributes:
-        kind: such as `theorem`, `figure`, `displaymath`, `exercise`, `section` or `page`.
-        number: such as `2.1`; empty for sections and pages.
-        title: of a section or page; else empty.
-        page: such as `book/02_gan_theory`.
-        anchor: the id on that page; empty for the page itself.
-    """
-
-    kind: str
-    number: str
-    title: str
-    page: str
-    anchor: str
+    kind: str  # such as `theorem`, `figure`, `displaymath`, `exercise`, `section` or `page`
+    number: str  # such as `2.1`; empty for sections and pages
+    title: str  # of a section or page; else empty
+    page: str  # such as `book/02_gan_theory`
+    anchor: str  # the id on that page; empty for the page itself
 
 
-def read(html: Path) -> dict[str, Label]:
-    """The labels of the pages in `html`, by name; none where the pages were built without this extension."""
-    file = html / FILE
+def read(folder: Path) -> dict[str, Label]:
+    """The labels in a folder, by name; none where no pages were built, or without this extension."""
+    file = folder / FILE
     if not file.is_file():
         return {}
     return {name: Label(*fields) for name, fields in json.loads(file.read_text(encoding="utf-8")).items()}

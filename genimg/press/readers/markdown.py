@@ -22,19 +22,12 @@ EXTENSIONS = {"amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath",
 
 
 class Directive(NamedTuple):
-    """A fenced block with a name.
+    """A fenced block with a name."""
 
-    Attributes:
-        name: such as `prf:theorem`.
-        title: what stands behind the name.
-        options: such as `{"label": "thm-a"}`.
-        body: its text.
-    """
-
-    name: str
-    title: str
-    options: dict[str, str]
-    body: str
+    name: str  # such as `prf:theorem`
+    title: str  # what stands behind the name
+    options: dict[str, str]  # such as `{"label": "thm-a"}`
+    body: str  # its text
 
 
 @cache
@@ -80,8 +73,6 @@ def plain(text: str, references: References, *, quoted: bool = False) -> str:
     none of these stays as it is.
 
     Args:
-        text: of the cell.
-        references: where its names lead.
         quoted: puts each paragraph and formula on a line of its own: in a quotation Jupyter would take the `>` before
             the second line of a formula for a part of it.
 
@@ -107,7 +98,6 @@ def apart(text: str, inside: bool = False) -> tuple[str, str, bool]:
     r"""The text outside of solutions, that inside of them, and whether the cell ends inside of one.
 
     Args:
-        text: of a markdown cell.
         inside: whether it begins inside of a solution.
 
     Example:

@@ -16,18 +16,14 @@ _KINDS = {"displaymath": "Equation"}
 
 @dataclass(frozen=True)
 class References:
-    """Where names in a chapter lead.
+    """Where names in a chapter lead."""
 
-    Attributes:
-        labels: of the built pages; without them a reference shows its name.
-        citations: of the bibliography; without them a citation shows its key.
-        base: the address of the pages, with a slash at its end.
-        numbers: what the chapter's cells put into its text, by name, as printed.
-    """
-
+    # of the built pages; without them a reference shows its name
     labels: Mapping[str, Label] = field(default_factory=dict)
+    # of the bibliography; without them a citation shows its key
     citations: Mapping[str, Citation] = field(default_factory=dict)
-    base: str = ""
+    base: str = ""  # the address of the pages, with a slash at its end; without it nothing is a link
+    # what the chapter's cells put into its text, by name, as printed
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, nb: NotebookNode) -> References:
@@ -40,9 +36,9 @@ class References:
         return f"{kind.capitalize()} {found.number}" if found and found.number else kind.capitalize()
 
     def url(self, label: str) -> str:
-        """The address of what has that label; empty if it is unknown."""
+        """The address of what has that label; empty if it, or where the pages are, is unknown."""
         found = self.labels.get(label)
-        if found is None:
+        if found is None or not self.base:
             return ""
         return f"{self.base}{found.page}.html" + (f"#{found.anchor}" if found.anchor else "")
 
@@ -74,7 +70,8 @@ class References:
         if not text and found.kind == "displaymath":
             text = f"({found.number})"
         text = text or found.title or self.named(label, _KINDS.get(found.kind, found.kind))
-        return f"[{text}]({self.url(label)})"
+        url = self.url(label)
+        return f"[{text}]({url})" if url else text
 
     def _cited(self, keys: list[str], parenthetical: bool) -> str:
         written = []

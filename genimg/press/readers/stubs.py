@@ -16,7 +16,6 @@ def stub(source: str, used: set[str]) -> str:
     notebook; there each name that is used later gets `...`, which a check takes for an answer not yet written.
 
     Args:
-        source: of the cell.
         used: names that later cells need.
 
     Example:

@@ -13,32 +13,5 @@ from genimg.problems.anomaly.evidence import Evidence, surprise
 from genimg.problems.anomaly.features import FeatureLaw, critic_features
 from genimg.problems.anomaly.files import Scored, Unreadable, score_files, writing_csv
 from genimg.problems.anomaly.neighbours import neighbour_contrast, neighbour_distance
-from genimg.problems.anomaly.protocols import Evaluation, Part, Split, egbad_split, evaluate, fence_split
+from genimg.problems.anomaly.protocols import Evaluation, Part, Split, cut_and_paste, egbad_split, evaluate, fence_split
 from genimg.problems.anomaly.trivial import compressed_size, mean_gradient, mean_intensity
-
-__all__ = [
-    "Detector",
-    "Evaluation",
-    "Evidence",
-    "FeatureLaw",
-    "Fit",
-    "Part",
-    "Scored",
-    "Split",
-    "Unreadable",
-    "anomaly_score",
-    "compressed_size",
-    "critic_features",
-    "egbad_split",
-    "evaluate",
-    "fence_split",
-    "fit_detector",
-    "initial_critic",
-    "mean_gradient",
-    "mean_intensity",
-    "neighbour_contrast",
-    "neighbour_distance",
-    "score_files",
-    "surprise",
-    "writing_csv",
-]

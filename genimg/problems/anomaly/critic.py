@@ -43,7 +43,6 @@ def initial_critic(
     Args:
         D: the critic's architecture; its weights do not matter.
         history: recorded critics; may be None for `scratch`.
-        init: one of the three.
         rate, start, end: of `mean`, as in `History.weights`; the same as those of P_Ghist, as in the talk.
         seed: of `scratch`.
 
@@ -124,7 +123,6 @@ def anomaly_score(D: nn.Module, images: Tensor, batch: int = 1024) -> Tensor:
     Args:
         D: a critic, large on real; it is run in eval mode, on the device where it is, and left in the mode it was in.
         images: (n, …) float, anywhere; values outside [−1, 1] (noise) are let through.
-        batch: images per pass.
 
     Returns:
         (n,) float32 on the CPU.

@@ -17,6 +17,7 @@ from genimg.data.stream import Decoded, printable, stream
 from genimg.problems.anomaly.detector import Detector
 
 COLUMNS = ("file", "score", "percentile")
+LIGHT = "light at its edges, where this detector knows white digits on black: invert it"
 
 
 class Scored(NamedTuple):
@@ -42,7 +43,6 @@ def score_files(detector: Detector, files: Iterable[Path], batch: int = 256) -> 
 
     Args:
         files: from `data.picture_files`.
-        batch: pictures per forward pass.
 
     Raises:
         UsageError: if the detector takes neither grey nor colour pictures.
@@ -64,8 +64,14 @@ def _scored(detector: Detector, waiting: list[Decoded]) -> Iterator[Scored | Unr
     found = [picture.pixels for picture in waiting if picture.pixels is not None]
     scores = detector.score(torch.stack(found).float() / 127.5 - 1, len(found)) if found else torch.empty(0)
     values = iter(zip(scores.tolist(), detector.percentile(scores).tolist(), strict=True))
+    of_digits = "MNIST" in str(detector.provenance.get("data", ""))
     for path, pixels, problem, note in waiting:
-        yield Unreadable(path, problem) if pixels is None else Scored(path, *next(values), note)
+        if pixels is None:
+            yield Unreadable(path, problem)
+            continue
+        edges = torch.cat([pixels[..., [0, -1], :].flatten(), pixels[..., [0, -1]].flatten()]).float()
+        light = of_digits and edges.mean() > 255 / 2
+        yield Scored(path, *next(values), "; ".join(filter(None, [note, LIGHT if light else ""])))
 
 
 @contextmanager

@@ -20,7 +20,6 @@ def neighbour_distance(x: Tensor, reference: Tensor, k: int = 5, batch: int = 51
     Args:
         x: (n, …) float.
         reference: (m, …) of the same shape per row, m ≥ k, on the same device.
-        k: neighbours.
         batch: rows of x per matrix product.
 
     Returns:
@@ -56,7 +55,6 @@ def neighbour_contrast(x: Tensor, real: Tensor, past: Tensor, k: int = 5) -> Ten
         x: (n, …) images.
         real: (m, …) normal training images.
         past: (l, …) samples of P_Ghist.
-        k: neighbours.
 
     Returns:
         (n,).

@@ -43,7 +43,6 @@ def fence_split(labels: Tensor, anomalous: int) -> Split:
 
     Args:
         labels: (n,), MNIST's training set followed by its test set, in their published order.
-        anomalous: the anomalous class.
 
     Raises:
         UsageError: if one of the two classes is empty.
@@ -72,7 +71,6 @@ def egbad_split(labels: Tensor, anomalous: int, rng: torch.Generator) -> Split:
 
     Args:
         labels: (n,), MNIST's training set followed by its test set.
-        anomalous: the anomalous class.
         rng: draws the permutation.
 
     Raises:
@@ -93,6 +91,29 @@ def egbad_split(labels: Tensor, anomalous: int, rng: torch.Generator) -> Split:
         validation=_part(normal[:0], odd[:0]),
         test=_part(normal[first:], odd),
     )
+
+
+def cut_and_paste(images: Tensor, rng: torch.Generator) -> Tensor:
+    """The left half of each image beside the right half of another: odd things made of what is normal.
+
+    A score that was chosen by how it ranks them has seen no anomaly.
+
+    Args:
+        images: (n, c, h, w), normal and held out.
+        rng: on the CPU; draws whose left half each one gets, now and then its own.
+
+    Returns:
+        (n, c, h, w).
+
+    Example:
+        >>> a, b = torch.zeros(1, 1, 1, 4), torch.ones(1, 1, 1, 4)
+        >>> made = cut_and_paste(torch.cat([a, b]), torch.Generator().manual_seed(1))
+        >>> made.flatten(1).int().tolist() in ([[0, 0, 0, 0], [1, 1, 1, 1]], [[1, 1, 0, 0], [0, 0, 1, 1]])
+        True
+    """
+    made, half = images.clone(), images.shape[-1] // 2
+    made[..., :half] = images[torch.randperm(len(images), generator=rng).to(images.device)][..., :half]
+    return made
 
 
 class Evaluation(NamedTuple):

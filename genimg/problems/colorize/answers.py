@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from genimg._base import disk
 from genimg._base.errors import UsageError
 
 _MOST = 20
@@ -35,19 +34,15 @@ def write_answers(path: str | Path, answers: Iterable[Answer]) -> None:
     path, rows = Path(path), list(answers)
     if not rows:
         raise UsageError(f"there are no answers to write to {path}")
-    beside = path.with_name(f".genimg-{uuid.uuid4().hex}.part")
     try:
-        with beside.open("x", encoding="utf-8", newline="") as file:
+        with disk.replacing(path) as part, part.open("x", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(Answer._fields)
             for row in rows:
                 natural = "yes" if row.natural else "no"
                 table.writerow([row.image, row.method, natural, f"{row.seconds:.2f}", row.observer])
-        os.replace(beside, path)
     except OSError as error:
         raise UsageError(f"cannot write {path} ({error.strerror or error})") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_answers(paths: str | Path | Iterable[str | Path]) -> list[Answer]:

@@ -68,7 +68,6 @@ def classifier_steps(
         network: images → logits; left in eval mode at the end.
         images: (n, c, h, w), as the network takes them, on its device.
         labels: (n,) integers.
-        steps: updates.
         rng: which pictures, flips and shifts; on the CPU.
         recipe: of `runs.Recipe`; here batch 128, lr 2e-3, betas (0.9, 0.999), falling rates.
 
@@ -114,7 +113,6 @@ class Teacher(nn.Module):
 
     Args:
         G: gives the architecture of the trunk; G itself is left alone.
-        classes: how many.
         seed: initialisation, He's for the trunk; None uses the ambient generator.
 
     Example:

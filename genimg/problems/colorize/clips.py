@@ -31,36 +31,21 @@ class Frame(NamedTuple):
 
 @dataclass(eq=False)
 class Clip:
-    """A video that is read.
+    """A video that is read."""
 
-    Attributes:
-        container: PyAV's.
-        rate: frames per second, on average.
-        base: seconds per unit of time.
-        count: how many frames there seem to be, 0 if the file does not say.
-        aspect: width of a pixel over its height, as it is stored.
-        sounds: the tracks that `writing` keeps.
-        lost: what it does not keep, in words.
-        length: in seconds, as the file says; 0 if it does not.
-        heard: packets of sound that have come by since frames were last written.
-        turned: quarter turns of the frames, counterclockwise.
-        shown: seconds of video that have come by.
-        restarts: how often its clock went back.
-    """
-
-    container: Any
-    rate: Fraction
-    base: Fraction
-    count: int
-    aspect: Fraction
+    container: Any  # PyAV's
+    rate: Fraction  # frames per second, on average
+    base: Fraction  # seconds per unit of time
+    count: int  # how many frames there seem to be, 0 if the file does not say
+    aspect: Fraction  # width of a pixel over its height, as it is stored
     video: Any
-    sounds: list[Any]
-    lost: list[str]
-    length: float
-    heard: list[Any] = field(default_factory=list)
-    turned: int = 0
-    shown: float = 0.0
-    restarts: int = 0
+    sounds: list[Any]  # the tracks that `writing` keeps
+    lost: list[str]  # what it does not keep, in words
+    length: float  # in seconds, as the file says; 0 if it does not
+    heard: list[Any] = field(default_factory=list)  # packets of sound that have come by since frames were last written
+    turned: int = 0  # quarter turns of the frames, counterclockwise
+    shown: float = 0.0  # seconds of video that have come by
+    restarts: int = 0  # how often its clock went back
 
     def notes(self) -> list[str]:
         """What became of the file's other parts, once all frames have been read."""
@@ -123,7 +108,8 @@ def reading(path: Path) -> Iterator[Clip]:
     with ExitStack() as stack:
         with _told("cannot be read as a video"):
             container = stack.enter_context(av.open(str(path)))
-        films = [stream for stream in container.streams.video if not _still(stream)]
+        # Some files carry the picture on a cover as a video of one frame.
+        films = [v for v in container.streams.video if "attached_pic" not in str(getattr(v, "disposition", ""))]
         if not films:
             raise UsageError("has no film, only a cover picture" if container.streams.video else "has no pictures")
         video = films[0]
@@ -142,11 +128,6 @@ def reading(path: Path) -> Iterator[Clip]:
                 lost.append(f"{len(more)} {what}{'s' * (len(more) > 1 and what[-1] != 's')} left out")
         count, aspect = video.frames or round(length * rate), Fraction(video.sample_aspect_ratio or 1)
         yield Clip(container, rate, base, count, aspect, video, sounds, lost, float(length))
-
-
-def _still(stream: Any) -> bool:
-    """Whether it is the picture on a cover, which some files carry as a video of one frame."""
-    return "attached_pic" in str(getattr(stream, "disposition", ""))
 
 
 @contextmanager

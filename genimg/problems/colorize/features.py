@@ -31,7 +31,6 @@ class Features:
     Args:
         folder: of one call of `look`, or several of them, one after the other.
         rng: on the CPU.
-        rows: which to draw from, of all; None takes all.
 
     Raises:
         UsageError: for a folder without complete features.

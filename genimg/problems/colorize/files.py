@@ -55,8 +55,6 @@ def targets(paths: Iterable[Path], out: Path, keep: Iterable[Path] = (), skipped
     below `out`: <name>-coloured.png or .mp4. What lies in `out` already is a result, and no file of a folder.
 
     Args:
-        paths: files and folders.
-        out: a folder.
         keep: further files that must not be overwritten.
         skipped: called with what is left out of folders, see `data.stream.pictures_below`.
 
@@ -99,7 +97,6 @@ def colorize_files(
     Args:
         G: from `networks.chromagan`.
         where: files and their results, see `targets`.
-        batch: pictures, or frames, at once.
         keep_chroma: against flicker, `keep` of `video.steady`; 0 leaves each frame as it is.
 
     Yields:

@@ -125,7 +125,6 @@ def colorize(G: ChromaGenerator, pictures: Tensor, batch: int = 16) -> Tensor:
     Args:
         G: from `networks.chromagan`.
         pictures: sRGB (n, 3, h, w) or grey (n, 1, h, w), float in [0, 1].
-        batch: pictures at once.
 
     Returns:
         sRGB (n, 3, h, w) in [0, 1], on the pictures' device, with their L wherever the colour predicted for a pixel

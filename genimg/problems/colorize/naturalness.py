@@ -73,7 +73,6 @@ def naturalness(
     Args:
         answers: of any number of observers.
         level: 0.05 for intervals of 95 %.
-        draws: of the bootstrap.
         seed: of the bootstrap; all methods share its draws, so that what is common to two methods leaves their
             difference.
 

@@ -7,7 +7,6 @@ looked at.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,14 +98,11 @@ def beside(target: Path) -> Iterator[Path]:
     Raises:
         UsageError: what the system says of either, also from within the block.
     """
-    part = disk.beside(target)
     try:
-        yield part
-        os.replace(part, target)
+        with disk.replacing(target) as part:
+            yield part
     except OSError as error:
         raise UsageError(f"{target} cannot be written ({error.strerror or error})") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _bytes(strip: Tensor) -> NDArray[np.uint8]:

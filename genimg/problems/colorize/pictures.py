@@ -86,7 +86,6 @@ def targets(labels: Tensor, classes: int, smooth: float = 0.0) -> Tensor:
 
     Args:
         labels: int64 (n,), from 0 to classes − 1.
-        classes: how many there are.
         smooth: in [0, 1).
 
     Raises:

@@ -76,7 +76,6 @@ def inpaint(
         y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
         pool: (N, d), where a search may start, on G's device; each image starts from the best of them.
-        formulation: what is minimised.
         search: `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
             is the answer; `batch` (64) searches at once; and those of `search_steps`: steps, lr, patience, tolerance,
             amp.

@@ -137,9 +137,6 @@ def crop(photo: Bytes, known: Bits, square: Square, size: int, channels: int) ->
     Args:
         photo: (h, w, 1) or (h, w, 3).
         known: (h, w).
-        square: any that lies in the photograph at least in part.
-        size: side of the network's images.
-        channels: of the network's images: 1 or 3.
 
     Raises:
         UsageError: a square outside the photograph, or in which nothing is known.
@@ -221,7 +218,6 @@ def put_back(
     Args:
         photo: (h, w, 1) or (h, w, 3).
         known: (h, w); what the photograph holds where it is False is not looked at.
-        square: where the image belongs.
         image: G(ẑ), (c, size, size) in [-1, 1]; enlarged with Lanczos. Grey for a colour photograph gives its
             gradient to all three channels; of a colour image a grey photograph gets the brightness.
         part: (h, w), the pixels to fill, if not all missing ones in the square.

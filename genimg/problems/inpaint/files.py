@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -58,8 +57,6 @@ def read_mask(source: str, size: int, seed: int = 0, invert: bool = False) -> Te
 
     Args:
         source: a name in `masks.PRESETS` or a picture file, white = known.
-        size: side of the model's images.
-        seed: of presets that draw.
         invert: the file is white where pixels are missing.
 
     Raises:
@@ -94,7 +91,6 @@ def fit_mask(mask: Tensor, picture: tuple[int, int], size: int) -> Tensor:
     Args:
         mask: (1, 1, h, w), of the model's size, or of the picture's.
         picture: its (height, width).
-        size: side of the model's images.
 
     Raises:
         UsageError: a mask of any other size, or one that leaves nothing known, or nothing missing, in the square.
@@ -142,7 +138,6 @@ def inpaint_files(
         mask: (1, 1, h, w), see `read_mask` and `fit_mask`.
         pool, formulation, search: as for `inpaint`; `batch` is of pictures, 16.
         out: a folder, made if need be; results of an earlier call are replaced.
-        blend: "poisson", "overlay" or "raw", see `Inpainted`.
         keep: further files that must not be overwritten.
 
     Yields:
@@ -216,10 +211,5 @@ def _read(path: Path, mask: Tensor, size: int, channels: int) -> _Ready | Unusab
 def _write(image: Tensor, target: Path) -> None:
     """A PNG, written beside and renamed."""
     array = ((image.cpu() + 1) * 127.5).round().clamp(0, 255).numpy().astype(np.uint8)
-    beside = disk.beside(target)
-    try:
-        picture: Image.Image = as_picture(array)
-        picture.save(beside, "PNG")
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with disk.replacing(target) as part:
+        as_picture(array).save(part, "PNG")

@@ -177,7 +177,6 @@ class Loss:
         D: critic (n, c, h, w) → (n,), in eval mode; not called if the prior's weight is 0.
         y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
-        formulation: the terms.
 
     Raises:
         UsageError: shapes that do not fit, images outside [-1, 1], an image of which nothing is known, or nothing

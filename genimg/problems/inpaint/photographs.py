@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from genimg._base import disk
 from genimg._base.errors import UsageError, at_least, choice
-from genimg.data.pictures import read
+from genimg.data.pictures import read, why
 from genimg.data.raw import BROKEN, WHITE
 from genimg.problems.inpaint import faces
 from genimg.problems.inpaint.completion import BLENDS
@@ -130,7 +130,7 @@ def _guarded(path: Path, work: Any) -> Any:
     except UsageError as error:
         return Unusable(path, str(error))
     except (*BROKEN, MemoryError) as error:
-        return Unusable(path, (str(error) or type(error).__name__).splitlines()[0])
+        return Unusable(path, why(error))
 
 
 def _photograph(path: Path) -> tuple[Bytes, bytes | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -147,8 +148,6 @@ def search_steps(
         G: generator; searched in eval mode, whatever mode it is in.
         loss: of the n images; its formulation says where z may be.
         start: z^(0), (n, r, d), on G's device.
-        steps: updates at most.
-        lr: of Adam.
         patience: a search ends once its loss has not fallen by the share `tolerance` within this many steps, and costs
             nothing from there on; None never ends one.
         tolerance: see `patience`.
@@ -180,6 +179,9 @@ def search_steps(
     active = torch.arange(len(z), device=z.device)
     seen: Tensor | None = None
 
+    def by_start(rows: Tensor) -> Tensor:
+        return rows.reshape(n, restarts, *rows.shape[1:])
+
     for step in range(steps + 1):
         at = z[active].requires_grad_(step < steps)
         with torch.autocast(at.device.type, dtype=torch.bfloat16, enabled=devices.bfloat16(at.device, amp)):
@@ -194,7 +196,10 @@ def search_steps(
         resting = torch.zeros_like(fell) if patience is None else since >= at_least(patience, 1, "patience")
         going = active[~resting[active]] if step < steps else active[:0]
         searching = torch.zeros_like(resting).index_fill(0, going, True)
-        yield _shown(step, (n, restarts), z.clone(), now, best_z, best, searching, seen)
+        yield SearchStep(
+            step, by_start(z.clone()), by_start(now), by_start(best_z), by_start(best), by_start(searching),
+            images=partial(by_start, seen),
+        )  # fmt: skip
         if len(going) == 0:
             return
 
@@ -239,22 +244,3 @@ def searches(
         loss = Loss(D, y[rows], mask if mask.ndim == 2 or len(mask) == 1 else mask[rows], formulation)
         for step in search_steps(G, loss, best_starts(G, loss, pool, restarts, first), **search):
             yield rows, step
-
-
-def _shown(
-    step: int,
-    shape: tuple[int, int],
-    z: Tensor,
-    loss: Tensor,
-    best_z: Tensor,
-    best_loss: Tensor,
-    searching: Tensor,
-    images: Tensor,
-) -> SearchStep:
-    def by_start(rows: Tensor) -> Tensor:
-        return rows.reshape(*shape, *rows.shape[1:])
-
-    return SearchStep(
-        step, by_start(z), by_start(loss), by_start(best_z), by_start(best_loss), by_start(searching),
-        images=lambda: by_start(images),
-    )  # fmt: skip

@@ -85,8 +85,6 @@ def numbers(value: object, shape: tuple[int, ...], what: str, *, nan: bool = Fal
 
     Args:
         value: what a reader gave; axes of length one more or less do not matter.
-        shape: of the result.
-        what: its name in hints.
         nan: whether NaN may be among the numbers.
 
     Raises:

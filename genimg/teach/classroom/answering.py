@@ -111,12 +111,7 @@ def told(error: BaseException) -> str:
 
 
 class Answers:
-    """The names of one submission, for somebody at the other end of a line.
-
-    Args:
-        shell: in which the chapter's cells have run.
-        line: to the judge.
-    """
+    """The names of one submission, for somebody at the other end of a line."""
 
     def __init__(self, shell: Any, line: Line) -> None:
         self.shell, self.line = shell, line

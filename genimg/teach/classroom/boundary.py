@@ -56,7 +56,8 @@ def missing() -> str:
 
 def disks() -> dict[str, int]:
     """Where a fork gets a disk of its own, and how large."""
-    return dict.fromkeys([SCRATCH, "/dev/shm", *(["/tmp"] if not _below("/tmp") else [])], DISK)
+    read_below = any(path.is_relative_to("/tmp") for path in (*_read(), _PACKAGE))
+    return dict.fromkeys([SCRATCH, "/dev/shm", *([] if read_below else ["/tmp"])], DISK)
 
 
 def wall(book: Path | None, hidden: Iterable[Path] = ()) -> list[str]:
@@ -113,7 +114,3 @@ def _read() -> list[Path]:
     found = dict.fromkeys(Path(name) for name in wanted if name and Path(name).exists())
     inside = [path for path in found if not path.is_relative_to("/usr")]
     return [path for path in inside if not any(path != other and path.is_relative_to(other) for other in inside)]
-
-
-def _below(folder: str) -> bool:
-    return any(path.is_relative_to(folder) for path in (*_read(), _PACKAGE))

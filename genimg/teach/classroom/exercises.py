@@ -22,25 +22,15 @@ _LEVEL = re.compile(r"[\s`:]*\*Level (\d)\D+(\d+) min\*")  # the first line afte
 
 
 class Exercise(NamedTuple):
-    """One exercise and the ids of its cells.
+    """One exercise and the ids of its cells."""
 
-    Attributes:
-        label: such as `ex-01-quantile`.
-        title: in words.
-        level: 1 follow the text, 2 combine, 3 open-ended; 0 where the chapter does not say.
-        minutes: how long it takes, about; 0 where the chapter does not say.
-        text: id of the markdown cell that asks.
-        answers: ids of the code cells to fill in; none for an exercise on paper.
-        check: id of the code cell that judges the answer, or None where a person does.
-    """
-
-    label: str
-    title: str
-    level: int
-    minutes: int
-    text: str
-    answers: tuple[str, ...] = ()
-    check: str | None = None
+    label: str  # such as `ex-01-quantile`
+    title: str  # in words
+    level: int  # 1 follow the text, 2 combine, 3 open-ended; 0 where the chapter does not say
+    minutes: int  # how long it takes, about; 0 where the chapter does not say
+    text: str  # id of the markdown cell that asks
+    answers: tuple[str, ...] = ()  # ids of the code cells to fill in; none for an exercise on paper
+    check: str | None = None  # id of the code cell that judges the answer, or None where a person does
 
 
 def find(nb: NotebookNode) -> list[Exercise]:

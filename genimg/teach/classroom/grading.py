@@ -37,25 +37,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Grade:
-    """What became of one answer.
+    """What became of one answer."""
 
-    Attributes:
-        student: the name of a folder or a file.
-        chapter: such as `04_wgan`.
-        exercise: its label.
-        level: 1 to 3.
-        result: `right`, `not yet`, `crashed`, `timed out` or `missing`; `not graded` where the chapter itself fails.
-        seconds: that the answer and its check took.
-        hint: what the check says, or what went wrong, in one line.
-    """
-
-    student: str
-    chapter: str
-    exercise: str
-    level: int
-    result: str
-    seconds: float = 0.0
-    hint: str = ""
+    student: str  # the name of a folder or a file
+    chapter: str  # such as `04_wgan`
+    exercise: str  # its label
+    level: int  # 1 to 3
+    result: str  # `right`, `not yet`, `crashed`, `timed out` or `missing`; `not graded` where the chapter itself fails
+    seconds: float = 0.0  # that the answer and its check took
+    hint: str = ""  # what the check says, or what went wrong, in one line
 
 
 @dataclass
@@ -103,14 +93,11 @@ def grade(
     Every student gets a row for every exercise with a check of each chapter that anybody handed in.
 
     Args:
-        root: the project folder, whose chapters and checks are the measure.
         folder: a notebook, a zip archive or a folder of notebooks per student.
         seconds: of wall time for an answer and its check.
         megabytes: of memory for a submission, beyond what the chapter itself takes.
         jobs: how many submissions at once, each in a station of its own.
         trust: run them with the caller's rights where the machine has no boundary (`genimg.teach.classroom.boundary`).
-        progress: called with (what, done, total).
-        known: called with each grade when it is known.
         note: called with a line on each file that is left out.
         ours: files in `folder` that are no submissions.
 
@@ -249,6 +236,7 @@ def _sit(
     station: Station, chapter: _Chapter, sitting: _Sitting, limits: Mapping[str, int]
 ) -> Iterator[tuple[str, tuple[str, str, float]]]:
     """Label and grade of each answer of one submission."""
+    what = (NOT_GRADED, "", 0.0)
     try:
         while len(sitting.graded) < len(sitting.tasks):
             if chapter.fails:
@@ -257,15 +245,11 @@ def _sit(
     except ChapterFails as error:
         chapter.fails = str(error)
         what = (NOT_GRADED, f"the chapter's own cells do not run: {error}", 0.0)
-        for place in range(len(sitting.tasks)):
-            sitting.graded.setdefault(place, what)
     except Exception as error:  # of ours, perhaps; but it costs this submission only
         what = ("crashed", f"could not be graded: {type(error).__name__}: {error}", 0.0)
-        for place in range(len(sitting.tasks)):
-            sitting.graded.setdefault(place, what)
         station.stop()
     for place, task in enumerate(sitting.tasks):
-        yield task.label, sitting.graded[place]
+        yield task.label, sitting.graded.get(place, what)
 
 
 def _run(station: Station, chapter: _Chapter, sitting: _Sitting, limits: Mapping[str, int]) -> None:
@@ -405,8 +389,9 @@ def text(grades: Sequence[Grade]) -> str:
         theirs = [row for row in grades if row.student == name]
         rows.writerows(_cells(row) for row in theirs)
         points = sum(row.result == "right" for row in theirs)
+        asked = sum(bool(row.exercise) for row in theirs)  # a file that is no chapter's asks nothing
         spent = round(sum(row.seconds for row in theirs), 2)
-        rows.writerow([_text(name), "", "total", "", points, f"{points} of {len(theirs)}", spent, ""])
+        rows.writerow([_text(name), "", "total", "", points, f"{points} of {asked}", spent, ""])
     return file.getvalue()
 
 

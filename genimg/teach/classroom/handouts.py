@@ -7,22 +7,18 @@ instructor's has all of the chapter, and a note after each exercise.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from genimg._base import disk
 from genimg._base.errors import UsageError
-from genimg.press import notebooks
+from genimg.press import notebooks, provenance
 from genimg.press.notebooks import tags
-from genimg.press.readers import References, apart, citations, plain
+from genimg.press.readers import References, apart, citations, labels, plain
 from genimg.teach.classroom.exercises import Exercise, find, judge_of, typical_mistakes
 
-BESIDE = ("records", "claims.json")
-"""What chapters read from their folder."""
 _RULES = """**For students.** Write your answers where a cell says `# YOUR CODE HERE`; remove the line
 `raise NotImplementedError()` below it. Run the cell that follows: it says whether the answer is right, and if not, what
 to look at. You may add cells. When your notebook is graded, the answers and the cells that you added are run in the
@@ -48,8 +44,8 @@ def student(path: Path) -> NotebookNode:
 
 
 def _references(path: Path) -> References:
-    """What a class knows without the built pages: the bibliography beside the chapter."""
-    return References(citations=citations.read(path.parent / "references.bib"))
+    """What a class knows without the pages: the bibliography beside the chapter, and the numbers of the last build."""
+    return References(labels.read(path.parents[1] / "build"), citations.read(path.parent / "references.bib"))
 
 
 def _without_solutions(nb: NotebookNode, chapter: str, references: References) -> NotebookNode:
@@ -88,14 +84,13 @@ def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
     """The chapter with its solutions and outputs, and notes for who teaches it.
 
     Args:
-        path: the chapter.
         executed: folder of runs on this machine; one of the same text is taken, with its outputs and its time.
     """
     nb, seconds = notebooks.read(path), None
     if executed and (executed / path.name).is_file():
         run = notebooks.read(executed / path.name)
         if notebooks.same_text(run, nb):
-            nb, seconds = run, _seconds(executed, path.stem)
+            nb, seconds = run, provenance.runs(executed).get(path.stem, {}).get("seconds")
     exercises, cells = find(nb), {cell.id: cell for cell in nb.cells}
     references = _references(path).of(nb)
     for cell in nb.cells:
@@ -109,19 +104,6 @@ def instructor(path: Path, executed: Path | None = None) -> NotebookNode:
     nb.cells = [e for cell in nb.cells if cell.source for e in (cell, *notes.get(cell.id, ()))]
     nb.cells.insert(1, _note("for-instructors", top))
     return nb
-
-
-def _seconds(executed: Path, chapter: str) -> float | None:
-    """How long a chapter took, from the manifest of its run."""
-    manifest = executed / "manifest.json"
-    remedy = "remove it, and run the chapters again"
-    known = disk.read_json(manifest, remedy) if manifest.is_file() else {}
-    try:
-        return float(known["chapters"][chapter]["seconds"])
-    except KeyError:
-        return None
-    except (TypeError, ValueError):
-        raise UsageError(f"{manifest} is no manifest of a run; {remedy}") from None
 
 
 def _exercise_note(exercise: Exercise, cells: dict[str, NotebookNode]) -> NotebookNode:
@@ -146,12 +128,6 @@ def _note(name: str, text: str) -> NotebookNode:
 def write(root: Path, paths: list[Path], out: Path, make: Callable[[Path], NotebookNode]) -> list[Path]:
     """A notebook for each chapter in `out`, and beside them the files that the chapters read.
 
-    Args:
-        root: the project folder.
-        paths: chapters.
-        out: the folder to fill.
-        make: the notebook of one chapter.
-
     Raises:
         UsageError: before anything is written, if a notebook is there already: it may hold somebody's work.
     """
@@ -159,18 +135,7 @@ def write(root: Path, paths: list[Path], out: Path, make: Callable[[Path], Noteb
     if there:
         raise UsageError(f"{there} exists and may hold somebody's work; give another folder with --out")
     made = {out / path.name: make(path) for path in paths}
-    beside(root, out)
+    notebooks.beside(root, out)
     for path, nb in made.items():
         notebooks.write(nb, path)
     return list(made)
-
-
-def beside(root: Path, out: Path) -> None:
-    """Copies what the chapters read from their folder into `out`."""
-    with disk.told(out):
-        out.mkdir(parents=True, exist_ok=True)
-        for path in (root / "book" / name for name in BESIDE):
-            if path.is_dir():
-                shutil.copytree(path, out / path.name, dirs_exist_ok=True)
-            elif path.is_file():
-                shutil.copy2(path, out / path.name)

@@ -35,7 +35,6 @@ class Answer:
     """One submission, at the other end of a line.
 
     Args:
-        line: to its process.
         seconds: for each exercise, of wall time, by this side's clock.
     """
 
@@ -194,8 +193,6 @@ def verdict(answer: Answer, check: str, chapter: Mapping[str, Any]) -> tuple[str
     """Result and hint of a check cell.
 
     Args:
-        answer: whose cells have run.
-        check: the code, ours.
         chapter: values that are the chapter's, whatever the answer says.
 
     Raises:
@@ -226,10 +223,6 @@ def failed(kind: str, text: str, megabytes: int) -> tuple[str, str]:
 
 def chapters_names(check: str, answers: Sequence[str]) -> list[str]:
     r"""The names in a check cell that no answer is asked to define.
-
-    Args:
-        check: the code of the cell.
-        answers: the code of the chapter's answer cells.
 
     Example:
         >>> chapters_names("gi.check.lipschitz(built, on_ring)", ["def built(x):\n    on_ring = 1"])

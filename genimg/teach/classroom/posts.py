@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from genimg._base.errors import UsageError
+from genimg.press.notebooks import beside
 from genimg.teach.classroom import boundary
-from genimg.teach.classroom.handouts import beside
 from genimg.teach.classroom.wire import Closed, Late, Line, Nonsense, unpack
 
 _LINKS = "[__import__('os').symlink('{0}/' + name, name) for name in __import__('os').listdir('{0}')]"
@@ -73,8 +73,6 @@ class Station:
     """A station on one chapter, started when it is needed and again when it has died.
 
     Args:
-        root: the project folder.
-        cells: the chapter's own code.
         wall: whether it stands inside the boundary.
         hidden: folders that must not be seen inside.
         ran: called with the number of cells that have run.

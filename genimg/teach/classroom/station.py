@@ -29,8 +29,6 @@ def main(number: int, folder: str, disks: dict[str, int]) -> None:
     """Runs the cells that are sent, then forks at every word.
 
     Args:
-        number: of the socket to the judge.
-        folder: in which the chapter runs.
         disks: of a fork inside the boundary; empty means that there is no boundary.
     """
     sandbox.end_with_the_parent()
@@ -50,16 +48,12 @@ def main(number: int, folder: str, disks: dict[str, int]) -> None:
             elif message["do"] == "names":
                 out = bytearray()
                 found = {name: shell.user_ns[name] for name in message["names"] if name in shell.user_ns}
-                line.send({"value": {name: pack(value, out, _none) for name, value in found.items()}}, out)
+                line.send({"value": {name: pack(value, out, lambda thing: -1) for name, value in found.items()}}, out)
             else:
                 _, (answer, leash), _, _ = socket.recv_fds(line.end, 1, 2)
                 _fork(shell, line, answer, leash, message, disks)
                 os.close(answer)
                 os.close(leash)
-
-
-def _none(value: object) -> int:
-    return -1
 
 
 def _fork(shell: Any, line: Line, answer: int, leash: int, order: dict[str, Any], disks: dict[str, int]) -> None:

@@ -39,35 +39,21 @@ class Cell(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """A notebook that was handed in.
+    """A notebook that was handed in."""
 
-    Attributes:
-        name: of the file, below the student's folder.
-        time: of its last change, in seconds.
-        cells: none if it cannot be read.
-        chapter: what it says itself, or None.
-        problem: why it cannot be read, or nothing.
-    """
-
-    name: str
-    time: float
-    cells: tuple[Cell, ...] = ()
-    chapter: str | None = None
-    problem: str = ""
+    name: str  # of the file, below the student's folder
+    time: float  # of its last change, in seconds
+    cells: tuple[Cell, ...] = ()  # none if it cannot be read
+    chapter: str | None = None  # what it says itself, or None
+    problem: str = ""  # why it cannot be read, or nothing
 
 
 class Task(NamedTuple):
-    """One answer to one exercise.
+    """One answer to one exercise."""
 
-    Attributes:
-        label: of the exercise.
-        cells: what to run before the check, in order: the answer, and cells that the student added.
-        check: the check cell, ours.
-    """
-
-    label: str
-    cells: list[str]
-    check: str
+    label: str  # of the exercise
+    cells: list[str]  # what to run before the check, in order: the answer, and cells that the student added
+    check: str  # the check cell, ours
 
 
 def shown(text: str, most: int = 500) -> str:
@@ -95,7 +81,6 @@ def sheets(folder: Path, leave_out: Sequence[Path] = ()) -> tuple[dict[str, list
     A student is a folder, a notebook or a zip archive of notebooks in `folder`; those of one name belong together.
 
     Args:
-        folder: what was handed in.
         leave_out: files of our own.
 
     Returns:
@@ -280,14 +265,9 @@ def _cells(content: dict[str, object]) -> Iterator[Cell]:
         metadata = cell.get("metadata")
         name = cell.get("id") or (metadata.get("id") if isinstance(metadata, dict) else None)
         kind = cell.get("cell_type")
-        yield Cell(
-            kind if isinstance(kind, str) else "", _lines(source), name if isinstance(name, str) and name else None
-        )
-
-
-def _lines(source: str) -> str:
-    """With the line ends of Unix, whatever system the notebook was written on."""
-    return io.IncrementalNewlineDecoder(None, translate=True).decode(source, final=True)
+        # With the line ends of Unix, whatever system the notebook was written on.
+        source = io.IncrementalNewlineDecoder(None, translate=True).decode(source, final=True)
+        yield Cell(kind if isinstance(kind, str) else "", source, name if isinstance(name, str) and name else None)
 
 
 def by_chapter(found: Sequence[Sheet], chapters: Sequence[str]) -> tuple[dict[str, Sheet], list[str]]:
@@ -320,11 +300,6 @@ def tasks(
     A cell is ours if it has the id of a handed-out cell or, where an editor dropped the ids, its text. Of our cells
     only the answers are taken from the submission; what the student added comes before the answer that follows it.
     Whoever adds an `import` to one of our cells finds it in the first part of the result.
-
-    Args:
-        submitted: the notebook.
-        handed: the chapter as it was handed out.
-        exercises: those with a check.
 
     Returns:
         imports added to other cells, a statement each; and a task for each exercise, None for one left as it was.

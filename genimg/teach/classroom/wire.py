@@ -50,11 +50,7 @@ class Late(Exception):
 
 
 class Line:
-    """One end of a connection, which sends and receives frames.
-
-    Args:
-        end: a connected socket, which this line owns.
-    """
+    """One end of a connection, which sends and receives frames."""
 
     def __init__(self, end: socket.socket) -> None:
         self.end = end
@@ -131,9 +127,7 @@ def pack(value: object, blob: bytearray, keep: Keep, depth: int = 0) -> Any:
     Args:
         value: numbers, text, tensors, arrays, tuples, lists and dictionaries of these; generators of random numbers;
             networks of `genimg.gan.networks.known`.
-        blob: receives the bytes.
         keep: gives the number under which this side keeps a thing that is none of these, or a tensor with a gradient.
-        depth: of nesting so far.
 
     Raises:
         Nonsense: nested too deeply.
@@ -207,11 +201,8 @@ def unpack(told: Any, blob: bytes, things: Things, grown: Grown = lambda plain, 
     """The value that `pack` was given, checked in every part.
 
     Args:
-        told: the JSON.
-        blob: the bytes.
         things: gives what stands for the thing of that number, of that kind, which can be called or not.
         grown: gives the tensor with that number whose gradient the other side knows.
-        depth: of nesting so far.
 
     Raises:
         Nonsense: if the parts do not fit together.

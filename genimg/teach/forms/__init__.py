@@ -7,5 +7,3 @@ mistakes, whose hints are those of `gi.check`; nothing is typed twice. `genimg.t
 from genimg.teach.forms.form import Choice, Number
 from genimg.teach.forms.pages import fill
 from genimg.teach.forms.questions import FORMS
-
-__all__ = ["FORMS", "Choice", "Number", "fill"]

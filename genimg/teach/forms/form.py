@@ -21,32 +21,28 @@ DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Number:
-    """A form that asks for a number.
+class Question:
+    """What an exercise is asked in the page."""
 
-    Attributes:
-        exercise: its label, such as `ex-03-three`.
-        judge: the name of its check.
-        asks: the question, with formulas between dollars.
-        read: from an answer (the arguments of the check) to the number that is asked for.
-        right: answers that the check accepts, all kinds that have different numbers.
-        wrong: answers that it does not, one for each typical mistake.
-        within: what the number may be off, if three digits are too many.
-    """
-
-    exercise: str
-    judge: str
-    asks: str
-    read: Callable[..., Any]
-    right: Sequence[Answer]
-    wrong: Sequence[Answer]
-    within: float | None = None
+    exercise: str  # its label, such as `ex-03-three`
+    judge: str  # the name of its check
+    asks: str  # the question, with formulas between dollars
 
     def verdict(self, answer: Answer) -> Verdict:
         """What the check says."""
         verdict = getattr(check, self.judge)(*answer)
         assert isinstance(verdict, Verdict)
         return verdict
+
+
+@dataclass(frozen=True)
+class Number(Question):
+    """A form that asks for a number."""
+
+    read: Callable[..., Any]  # from an answer (the arguments of the check) to the number that is asked for
+    right: Sequence[Answer]  # answers that the check accepts, all kinds that have different numbers
+    wrong: Sequence[Answer]  # answers that it does not, one for each typical mistake
+    within: float | None = None  # what the number may be off, if three digits are too many
 
     def number(self, answer: Answer) -> float:
         """The number that is asked for, of this answer."""
@@ -71,26 +67,10 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A form that asks for one of several statements.
+class Choice(Question):
+    """A form that asks for one of several statements."""
 
-    Attributes:
-        exercise: its label.
-        judge: the name of its check.
-        asks: the question, with formulas between dollars.
-        options: each with the answer to the check that it stands for; one of them is right.
-    """
-
-    exercise: str
-    judge: str
-    asks: str
-    options: Sequence[tuple[str, Answer]]
-
-    def verdict(self, answer: Answer) -> Verdict:
-        """What the check says."""
-        verdict = getattr(check, self.judge)(*answer)
-        assert isinstance(verdict, Verdict)
-        return verdict
+    options: Sequence[tuple[str, Answer]]  # each with the answer to the check that it stands for; one of them is right
 
     def data(self) -> dict[str, Any]:
         """What a page needs: the hash of the right option's number, and what is said of each."""

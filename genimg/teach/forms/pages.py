@@ -69,7 +69,8 @@ def shown(form: Form) -> str:
 
 
 def _option(name: str, k: int, text: str) -> str:
-    return f'<label><input type="radio" name="{name}" value="{k}"> {_typeset(text)}</label>'
+    letter = "abcdefgh"[k]  # also the name of what is a formula and nothing else
+    return f'<label><input type="radio" name="{name}" value="{k}"> ({letter}) {_typeset(text)}</label>'
 
 
 def _typeset(text: str) -> str:

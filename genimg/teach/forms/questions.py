@@ -243,7 +243,8 @@ PENALTY = (
          (_clip(0, 2),), (_clip(1, 1),), (_clip(0, 0),), (_clip(-1, 1),)],
     ),
     Number(
-        "ex-04-points", "two_points", "What is the penalised value for $a = 2$ and $\\lambda = 10$?",
+        "ex-04-points", "two_points",
+        "For $a = 2$ and $\\lambda = 10$: what is the value of the best critic, with the penalty subtracted?",
         lambda slope, means, value: value(2.0, 10.0),
         [_critic(lambda a, lam: a + a**2 / (4 * lam))],
         [_critic(value) for value in (

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genimg.widgets.live.colours import shipped
-from genimg.widgets.live.graph import Graph as Graph
-from genimg.widgets.live.graph import onnx_bytes as onnx_bytes
+from genimg.widgets.live.graph import Graph, onnx_bytes
 from genimg.widgets.live.search import search
 from genimg.widgets.live.walks import digits, faces
 

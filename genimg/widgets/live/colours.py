@@ -16,7 +16,8 @@ class Colouring(nn.Module):
     """L (1, 1, size, size) in [0, 1] → ab (1, 2, size, size) as the network gives it, and y (1, classes), of sum 1.
 
     Where the class branch has several linear layers, a single matrix is left of them: there is nothing between them,
-    and so their product answers the same.
+    and so their product answers the same. Batch normalisation becomes a factor and a summand: the exporter would put it
+    into the weights before it, which float16 then no longer holds; the runtime does the same when it loads.
     """
 
     def __init__(self, G: ChromaGenerator) -> None:
@@ -25,10 +26,40 @@ class Colouring(nn.Module):
         assert self.G.classifier is not None
         if isinstance(self.G.classifier, nn.Sequential):
             self.G.classifier = product(self.G.classifier).half().float()  # as the file keeps it
+        _apart(self.G)
 
     def forward(self, L: Tensor) -> tuple[Tensor, Tensor]:
         ab, logits = self.G(L)
         return ab, logits.softmax(1)
+
+
+class Affine(nn.Module):
+    """What batch normalisation does in eval mode: x · scale + shift, each of them one number a channel.
+
+    Example:
+        >>> norm = nn.BatchNorm2d(2, eps=3.0).eval()  # of mean 0 and variance 1
+        >>> Affine(norm)(torch.full((1, 2, 1, 1), 5.0)).flatten().tolist()
+        [2.5, 2.5]
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        shift = norm.bias.double() - norm.running_mean.double() * scale
+        self.scale, self.shift = (nn.Buffer(each.detach().float()[:, None, None]) for each in (scale, shift))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
+def _apart(network: nn.Module) -> None:
+    """Puts an `Affine` in the place of each batch normalisation in the network."""
+    for name, part in list(network.named_children()):
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(network, name, Affine(part))
+        else:
+            _apart(part)
 
 
 @torch.no_grad()

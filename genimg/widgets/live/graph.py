@@ -15,18 +15,13 @@ _HALF_FROM = 256
 
 
 class Graph(NamedTuple):
-    """What is exported: a module, what it takes, and the names of what it gives.
+    """What is exported: a module, what it takes, and the names of what it gives."""
 
-    Attributes:
-        module: in eval mode; called with the inputs in their order, gives a tensor or a tuple of tensors.
-        inputs: an example of each by name; names and shapes become those of the graph, fixed, batch included. The
-            tests compare torch, onnxruntime and the browser on these very values.
-        outputs: the names of what the module gives, in its order.
-    """
-
-    module: nn.Module
+    module: nn.Module  # in eval mode; called with the inputs in their order, gives a tensor or a tuple of tensors
+    # an example of each by name; names and shapes become those of the graph, fixed, batch included. The tests compare
+    # torch, onnxruntime and the browser on these very values
     inputs: Mapping[str, Tensor]
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...]  # the names of what the module gives, in its order
 
 
 def onnx_bytes(graph: Graph) -> bytes:

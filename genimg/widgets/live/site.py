@@ -1,7 +1,8 @@
 """The folder `_live` beside the pages: the runtime and one file per graph, each a classic script.
 
 A page opened from disk may fetch nothing, but it may run scripts that lie beside it; so each file is a script that
-leaves one gzipped file as base64 in `window.genimgLive`, where `openLive` of the widgets takes it.
+leaves one gzipped file as base64 in `window.genimgLive`, where `openLive` of the widgets takes it. Weights that two
+graphs have in common lie in a script of their own, which theirs load (`sharing`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from genimg._base import disk
 from genimg._base.errors import UsageError
 from genimg.widgets.live import GRAPHS, vendor
 from genimg.widgets.live.graph import onnx_bytes
+from genimg.widgets.live.sharing import ending, opening, pieces, sharing_script
 
 FOLDER = "_live"
 PACKAGE = Path(__file__).parents[2]
 
 
 def write(html: Path, cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> Path:
-    """`html/_live` with `ort.js`, `wasm.js` and one script for each graph; all of it, or nothing.
+    """`html/_live` with `ort.js`, `wasm.js`, a script for each graph and for what they share; all of it, or nothing.
 
     Args:
-        html: the folder of built pages.
         cache: keeps the runtime, and what was exported until weights or code change: usually `build`.
-        names: the graphs, of `GRAPHS`.
 
     Returns:
         The folder.
@@ -38,12 +38,19 @@ def write(html: Path, cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> Path
     Raises:
         UsageError: without the extra `live`, or if the npm registry cannot be reached and the cache is empty.
     """
-    scripts = {name: path.read_bytes() for name, path in vendor.runtime(cache / "vendor").items()}
-    scripts |= {name: path.read_bytes() for name, path in exported(cache / "live", names).items()}
+    runtime = {name: path.read_bytes() for name, path in vendor.runtime(cache / "vendor").items()}
+    shared, graphs = pieces({name: path.read_bytes() for name, path in exported(cache / "live", names).items()})
+    scripts = {name: script(name, gzipped(data)) for name, data in runtime.items()}
+    scripts |= {name: script(name, opening(data)) for name, data in shared.items()}
+    for name, (part, data) in graphs.items():
+        if part is None:
+            scripts[name] = script(name, gzipped(data))
+        else:
+            scripts[name] = sharing_script(name, part, ending(shared[part], data))
     folder = html / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in scripts.items():
-        (folder / f"{name}.js").write_text(script(name, data), encoding="ascii")
+    for name, text in scripts.items():
+        (folder / f"{name}.js").write_text(text, encoding="ascii")
     return folder
 
 
@@ -60,14 +67,18 @@ def exported(cache: Path, names: Iterable[str] = tuple(GRAPHS)) -> dict[str, Pat
     return found
 
 
-def script(name: str, data: bytes) -> str:
-    """A script that leaves `data` under that name, gzipped.
+def gzipped(data: bytes) -> str:
+    """As base64, the same text each time."""
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
+
+
+def script(name: str, text: str) -> str:
+    r"""A script that leaves a text under that name.
 
     Example:
-        >>> script("a", b"")[:33]
-        '(window.genimgLive ||= {})["a"]="'
+        >>> script("a", "H4sI")
+        '(window.genimgLive ||= {})["a"]="H4sI";\n'
     """
-    text = base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
     return f'(window.genimgLive ||= {{}})[{json.dumps(name)}]="{text}";\n'
 
 
