@@ -92,8 +92,9 @@ def machine(device: torch.device) -> dict[str, Any]:
         cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    found = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(found, capture_output=True, text=True, check=False).stdout.strip()
+    commit = _git("rev-parse", "--short", "HEAD")
+    # What is measured decides, not the records that the benchmarks before this one have just written.
+    dirty = "-dirty" if _git("status", "--porcelain", "--", "../genimg", ".") else ""
     return {
         "device": gi.devices.describe(device),
         "cpu": cpu,
@@ -101,9 +102,15 @@ def machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "bfloat16": gi.devices.bfloat16(device),
-        "commit": commit or "unknown",
+        "commit": commit + dirty if commit else "unknown",
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+def _git(*words: str) -> str:
+    """What git says here; nothing where it is not at hand."""
+    command = ["git", "-C", str(Path(__file__).parent), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def keep(path: Path | None, device: torch.device, **found: Any) -> None:
