@@ -108,7 +108,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def _git(*words: str) -> str:
-    """What git says here; nothing where it is not at hand."""
+    """What git says here; nothing outside a clone."""
     command = ["git", "-C", str(Path(__file__).parent), *words]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

@@ -152,7 +152,7 @@ def test_buttons_lead_to_the_address_or_to_the_notebook_itself(book, where):
         "no wheel lies beside these pages: "
     )  # no package here
     taken = notebooks.read(html / "_sources" / "book" / "01_a.ipynb")
-    assert notebooks.code_cells(taken)[0].source == f"#@title Set-up\n{address.setup_cell(where)}"
+    assert notebooks.code_cells(taken)[0].source == f"#@title Installation\n{address.setup_cell(where)}"
     assert (f"]({colab})" in taken.cells[0].source) == (where is not None)
     home = "https://someone.github.io/a-fork/" if where else "../../"
     assert f"]({home}index.html)" in taken.cells[0].source

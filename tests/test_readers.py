@@ -1,5 +1,6 @@
 """Notebooks for readers: what JupyterLab and Colab show must not be MyST, and must not give answers away."""
 
+import ast
 import builtins
 import re
 import symtable
@@ -12,7 +13,7 @@ import pytest
 
 from genimg.press import address, notebooks, pages, readers
 from genimg.press.address import Address
-from genimg.press.layout import FORMATTER
+from genimg.press.layout import WIDTH
 from genimg.press.readers import References, plain
 from genimg.press.readers.citations import Citation
 from genimg.press.readers.citations import read as bibliography
@@ -39,6 +40,7 @@ KNOWN = References(
     base="../",
     numbers={"n": "0.1234", "count": "1200", "word": "'two'"},
 )
+MADE = (readers.chapter, readers.solutions)
 PAGE = "../book/02_b.html"
 DOI = "https://doi.org/10.1/%28x%29"
 
@@ -52,7 +54,7 @@ def references():
 def test_nothing_of_myst_and_no_answer_is_left_in_a_chapter(path, references):
     nb = notebooks.read(path)
     before = nbformat.writes(nb)
-    made, answers = (make(nb, path.stem, references) for make in (readers.chapter, readers.solutions))
+    made, answers = (make(nb, path.stem, references) for make in MADE)
     assert nbformat.writes(nb) == before
     keys = {*references.citations, *references.of(nb).numbers}
     for each in filter(None, (made, answers)):
@@ -225,6 +227,12 @@ def test_a_name_that_a_stub_does_not_leave_would_be_noticed(references):
     assert _faults(nb, "01_generative_models", references) == [("reads", {"help_of_solution"})]
 
 
+def _meant(source):
+    """A cell's code whatever its layout, and its magics."""
+    magics = [line for line in source.split("\n") if line.lstrip().startswith(("%", "!"))]
+    return magics, ast.dump(ast.parse("\n".join(line for line in source.split("\n") if line not in magics)))
+
+
 def _faults(nb, name, references):
     """Cells of a readers' notebook that are not as in the chapter, or read a reader's answer, or what nobody leaves."""
     chapter = {cell.id: cell for cell in notebooks.code_cells(nb)}
@@ -236,16 +244,21 @@ def _faults(nb, name, references):
         if "answer" in notebooks.tags(cell):
             written |= left
         elif "check" not in notebooks.tags(cell):
-            same = cell.source.removeprefix(
-                cell.source[: cell.source.find("\n") + 1] * cell.source.startswith("#@title")
-            )
-            assert same == FORMATTER.sub("", chapter[cell.id].source), cell.id
+            assert _meant(cell.source) == _meant(chapter[cell.id].source), cell.id
             if read & written:
                 faults.append((cell.id, read & written))
         if missing := (read & once) - known - left:
             faults.append((cell.id, missing))
         known |= left
     return faults
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_no_line_of_visible_code_runs_out_of_the_window(path, references):
+    for each in filter(None, (make(notebooks.read(path), path.stem, references) for make in MADE)):
+        for cell in notebooks.code_cells(each):
+            long = [] if "cellView" in cell.metadata else [x for x in cell.source.split("\n") if len(x) > WIDTH]
+            assert [x for x in long if not re.search("[\"'#]", x)] == []  # words are not broken
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -283,7 +296,7 @@ def test_stubs_run_and_their_checks_say_that_nothing_is_written(path, references
     assert all(text.startswith("Not yet: nothing is written yet") for text in said), said
 
 
-@pytest.mark.parametrize("make", [readers.chapter, readers.solutions], ids=["chapter", "solutions"])
+@pytest.mark.parametrize("make", MADE, ids=["chapter", "solutions"])
 def test_a_notebook_runs_from_top_to_bottom(make, references, tmp_path):
     """With the stubs in it, and with the solutions."""
     nb = make(notebooks.read(ROOT / "book" / "03_wasserstein_tv.ipynb"), "03_wasserstein_tv", references)

@@ -1,4 +1,4 @@
-"""Code in the width of a page's column: in a notebook lines may be longer, and there they stay as they are."""
+"""Code in the width of a page's column, and of a notebook for readers; where chapters are edited, lines are longer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def fit(nb: NotebookNode) -> int:
     cells = [
         cell
         for cell in notebooks.code_cells(nb)
-        if not _UNSEEN & set(notebooks.tags(cell)) and any(len(line) > WIDTH for line in cell.source.split("\n"))
+        if not (_UNSEEN & set(notebooks.tags(cell)) or "cellView" in cell.metadata)
+        and any(len(line) > WIDTH for line in cell.source.split("\n"))
     ]
     if not cells:
         return 0

@@ -27,7 +27,7 @@ from genimg.widgets.page import Pictured, module
 from genimg.widgets.wire import jpeg_url, light
 
 _SENTENCE = (
-    "Where scripts run, this picture is a control: it colours a picture of your own, without sending it anywhere."
+    "Run this cell, or allow scripts on this page, and a picture of your own is coloured here; it is sent nowhere."
 )
 
 

@@ -373,7 +373,7 @@ const STRENGTHS = { clip: [0.01, 0.05, 0.1, 0.3], gp: [0.1, 1, 10], r1: [0.1, 1,
 const USUAL = { clip: 0.1, gp: 1, r1: 1, tv: 10 };
 const RATES = [0.0003, 0.001, 0.003, 0.01, 0.03];
 const CELLS = 36; // of the heat map
-const USE = "Press play, or let one player move at a time. Every switch works while the players train; activation and seed begin anew.";
+const USE = "Play, or let one player move at a time. Every switch works while the players train; activation and seed begin anew.";
 const KEPT = 300; // records of the curves, and pictures of the past
 
 const CSS = `
@@ -677,7 +677,7 @@ function render({ model, el }) {
     if (action) DO[action]();
     if (preset) {
       cures = presets[preset].cures;
-      change(presets[preset].setting, true);
+      change({ ...presets[preset].setting, seed: setting().seed }, true); // the reader's seed stays
       $(".note").textContent = presets[preset].note;
       if (!playing) play();
     }

@@ -51,9 +51,9 @@ PRESETS = {
             "One change: the critic moves five times as often. Count the modes.",
         ),
         (
-            "gradient penalty",
+            "WGAN-GP",
             {"objective": "gp", "steps": 5},
-            "WGAN-GP as it is usually played, with five critic steps. Count the modes: it takes half a minute or so.",
+            "A penalty, and the five critic steps that it is usually played with. Count the modes: it takes half a minute.",
         ),
     ),
     "circling": _preset(
@@ -113,7 +113,7 @@ class GanLab(Pictured):
         return (
             f'<svg viewBox="0 0 300 300" width="300" style="max-width:100%" role="img"'
             f' aria-label="{label}">{dots}</svg>'
-            "<p>Where scripts run, this picture is a game: two networks that train before your eyes.</p>"
+            "<p>Run this cell, or allow scripts on this page, and two networks train here before your eyes.</p>"
         )
 
 

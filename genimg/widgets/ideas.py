@@ -126,7 +126,8 @@ class Idea(Pictured):
         shapes, what = {"gamut": _slice, "poisson": _row}.get(self.idea, _heaps)(self.idea, self.values)
         return (
             '<svg viewBox="0 0 600 200" width="600" style="max-width:100%" role="img"'
-            f' aria-label="{self.label}: {what}.">{shapes}</svg><p>Where scripts run, this figure has sliders.</p>'
+            f' aria-label="{self.label}: {what}.">{shapes}</svg>'
+            "<p>Run this cell, or allow scripts on this page, and this figure has sliders.</p>"
         )
 
 

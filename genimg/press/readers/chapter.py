@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from genimg.press import notebooks
 from genimg.press.address import BRANCH, Address
-from genimg.press.layout import FORMATTER
+from genimg.press.layout import FORMATTER, fit
 from genimg.press.notebooks import tags
 from genimg.press.readers.markdown import apart, exercises, plain
 from genimg.press.readers.references import References
@@ -41,8 +41,9 @@ def chapter(nb: NotebookNode, name: str, references: References, address: Addres
             cells += _shown(cell, references)
     exercise = any("answer" in tags(cell) for cell in nb.cells)
     told = (
-        f"This notebook is a chapter of {_book(references)}. Run its cells from top to bottom. The folded ones set up "
-        "the chapter and draw its figures; the pictures that are stored here are from a run of the whole book."
+        f"This notebook is a chapter of {_book(references)}, a book that follows a talk given by Coloma Ballester in "
+        "2021. Run its cells from top to bottom. The folded ones set up the chapter and draw its figures; the pictures "
+        "that are stored here are from a run of the whole book."
     )
     if exercise:
         told += (
@@ -133,7 +134,9 @@ def _title(cell: NotebookNode, references: References) -> str:
     name, caption = _figure(cell, references)
     if caption:
         return f"Code of {name}"
-    return "Set-up" if not cell.outputs and "import " in cell.source else "Code"
+    if cell.outputs or "import " not in cell.source:
+        return "Code"
+    return "Installation" if "find_spec" in cell.source else "Set-up"
 
 
 def _folded(cell: NotebookNode, title: str) -> NotebookNode:
@@ -178,4 +181,6 @@ def _notebook(cells: list[NotebookNode]) -> NotebookNode:
         "language_info": {"name": "python"},
         "colab": {"provenance": [], "toc_visible": True, "collapsed_sections": [_SECTION]},
     }
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nb: NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    fit(nb)
+    return nb
