@@ -53,7 +53,7 @@ PRESETS = {
         (
             "WGAN-GP",
             {"objective": "gp", "steps": 5},
-            "A penalty, and the five critic steps that it is usually played with. Count the modes: it takes half a minute.",
+            "A penalty, with the five critic steps that are usual for it. Count the modes: it takes half a minute.",
         ),
     ),
     "circling": _preset(

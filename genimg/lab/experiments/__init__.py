@@ -154,5 +154,11 @@ EXPERIMENTS = {
             ("inpaint-", "inpainting-"),
             after=("digits", "faces"),
         ),
+        Experiment(
+            "adaptation",
+            "what the search gains where all known pixels count a little, and where the generator adapts to the image",
+            ("adapted-",),
+            after=("faces",),
+        ),
     )
 }

@@ -235,7 +235,8 @@ def recipe(
     """What the manifest says of the weights."""
     return {
         "data": f"{size.data} train, {len(train)} faces, flipped at random",
-        "search": {"start": "mean", "steps": 40, "lr": 0.03},  # chosen on validation faces, see `inpainting_search`
+        # Chosen on validation faces, see `inpainting_search`.
+        "search": {"start": "mean", "steps": 40, "lr": 0.03, "far": 0.2, "adapt": 12},
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
         "steps": size.steps,
         "seed": seed,

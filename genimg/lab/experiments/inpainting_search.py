@@ -1,4 +1,4 @@
-"""How the talk's loss is searched best, chosen on validation faces: the start, the rate, the steps, and each term.
+"""How the talk's loss is searched best, on validation faces: start, rate, steps, each term, and weights that follow.
 
 One thing is changed at a time. Test faces are not looked at: what is chosen here is what the recipe of the weights
 says, and with that `inpainting-table` measures.
@@ -50,11 +50,12 @@ SIZES = {
 
 
 class Variant(NamedTuple):
-    """One way to search: its formulation, the rate of Adam, and whether it starts at the best of a pool."""
+    """One way to search: formulation, rate of Adam, whether it starts at the best of a pool, and steps of G after it."""
 
     formulation: inpaint.Formulation = inpaint.OURS
     lr: float = 0.03
     pool: bool = False
+    adapt: int = 0
 
 
 BASE = Variant()
@@ -65,6 +66,10 @@ VARIANTS = {
     "faster": BASE._replace(lr=0.1),
     "no-weight": BASE._replace(formulation=replace(inpaint.OURS, window=None)),
     "no-gradient": BASE._replace(formulation=replace(inpaint.OURS, pixel=1.0, gradient=0.0)),
+    "far": BASE._replace(formulation=replace(inpaint.OURS, far=0.2)),
+    "adapted": BASE._replace(formulation=replace(inpaint.OURS, far=0.2), adapt=12),
+    "adapted-less": BASE._replace(formulation=replace(inpaint.OURS, far=0.2), adapt=4),
+    "adapted-near": BASE._replace(adapt=12),
     "no-prior": BASE._replace(formulation=replace(inpaint.OURS, prior=0.0)),
 }
 
@@ -124,7 +129,8 @@ class Study(runner.Study[Size]):
                 G, loss, start, steps=max(looks), lr=variant.lr, patience=None, amp=self.size.amp
             ):
                 if step.step in images:
-                    images[step.step].append(inpaint.complete(G, part, known, step.best_z[:, 0])[2])
+                    guide = inpaint.adapted(G, loss, step.best_z[:, 0], variant.adapt)
+                    images[step.step].append(inpaint.blend(part, guide, known)[2])
         return {str(look): round(metrics.psnr(torch.cat(x), y, 2, "mse"), 4) for look, x in images.items()}
 
     def records(self, found: dict[int, dict[str, runner.Part]]) -> dict[str, Record]:
@@ -134,7 +140,7 @@ class Study(runner.Study[Size]):
                 parts = [part[f"{mask}-{name}"] for part in found.values()]
                 curves = [part["found"] for part in parts]
                 config: dict[str, Any] = {
-                    **asdict(self.size), "lr": variant.lr, "psnr_by_steps": curves,
+                    **asdict(self.size), "lr": variant.lr, "adapt": variant.adapt, "psnr_by_steps": curves,
                     "start": "best of the pool" if variant.pool else "mean of all z",
                 }  # fmt: skip
                 made[f"search-{mask}-{name}"] = self.job.record(

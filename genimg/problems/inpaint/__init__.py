@@ -6,6 +6,7 @@ most of all beside the hole, and looks real to the critic. Step 3 joins G(ẑ) t
 Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
 """
 
+from genimg.problems.inpaint.adaptation import adapted
 from genimg.problems.inpaint.completion import BLENDS, Inpainted, blend, complete, inpaint
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
 from genimg.problems.inpaint.losses import (

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from genimg._base.errors import mask as checked_mask
 from genimg.numerics import poisson
-from genimg.problems.inpaint.losses import Formulation
+from genimg.problems.inpaint.adaptation import adapted
+from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import frozen, searches
 
 BLENDS = ("poisson", "overlay", "raw")
@@ -66,6 +67,7 @@ def inpaint(
     mask: Tensor,
     pool: Tensor,
     formulation: Formulation = Formulation(),  # noqa: B008
+    adapt: int = 0,
     **search: Any,
 ) -> Inpainted:
     """Completes images y with what G can generate, by the two steps of the talk; Yeh 2017 by another formulation.
@@ -76,6 +78,7 @@ def inpaint(
         y: incomplete images (n, c, h, w) in [-1, 1]; what they hold at missing pixels is not looked at.
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
         pool: (N, d), where a search may start, on G's device; each image starts from the best of them.
+        adapt: steps that the weights of a copy of G take for each image after its search, see `adapted`.
         search: `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
             is the answer; `batch` (64) searches at once; and those of `search_steps`: steps, lr, patience, tolerance,
             amp.
@@ -111,4 +114,7 @@ def inpaint(
     longest = max(map(len, paths.values()))
     losses = [torch.stack(path + path[-1:] * (longest - len(path))) for path in paths.values()]
     z, lowest = (torch.cat(parts) for parts in zip(*(step.best() for step in last.values()), strict=True))
+    if adapt:
+        guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
+        return Inpainted(*blend(y, guide, known), z, lowest, torch.cat(losses, dim=1))
     return Inpainted(*complete(G, y, known, z), z, lowest, torch.cat(losses, dim=1))

@@ -18,9 +18,11 @@ from genimg.data.pictures import open_file
 from genimg.data.raw import WHITE, as_picture, fit, planes
 from genimg.data.stream import MODES, free_names
 from genimg.problems.inpaint import masks
-from genimg.problems.inpaint.completion import BLENDS, complete
-from genimg.problems.inpaint.losses import Formulation
-from genimg.problems.inpaint.search import STEPS, searches
+from genimg.problems.inpaint.adaptation import adapted
+from genimg.problems.inpaint.completion import BLENDS
+from genimg.problems.inpaint.completion import blend as joined
+from genimg.problems.inpaint.losses import Formulation, Loss
+from genimg.problems.inpaint.search import STEPS, frozen, searches
 
 
 class Searching(NamedTuple):
@@ -126,6 +128,7 @@ def inpaint_files(
     formulation: Formulation = Formulation(),  # noqa: B008
     blend: str = "poisson",
     keep: Iterable[Path] = (),
+    adapt: int = 0,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Completes each file and writes `out`/<name>-inpainted.png, as the model sees it: its size, its channels.
@@ -136,7 +139,7 @@ def inpaint_files(
         networks: G and D, as for `inpaint`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask` and `fit_mask`.
-        pool, formulation, search: as for `inpaint`; `batch` is of pictures, 16.
+        pool, formulation, adapt, search: as for `inpaint`; `batch` is of pictures, 16.
         out: a folder, made if need be; results of an earlier call are replaced.
         keep: further files that must not be overwritten.
 
@@ -166,8 +169,9 @@ def inpaint_files(
             for rows, step in searches(G, D, y, known, pool, formulation, **search):
                 found[int(rows[0])] = step.best()[0]
                 yield Searching(start * steps + int(rows[0]) * steps + len(rows) * step.step, total)
-            completed = complete(G, y, known, torch.cat(list(found.values())))
-            images = dict(zip(("raw", "overlay", "poisson"), completed, strict=True))[blend]
+            z = torch.cat(list(found.values()))
+            guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
+            images = dict(zip(("raw", "overlay", "poisson"), joined(y, guide, known), strict=True))[blend]
             for item, image in zip(ready, images, strict=True):
                 try:
                     _write(image, targets[item.path])

@@ -121,7 +121,7 @@ class Formulation:
             L_p by alpha instead).
         prior_loss: scores (n,) → (n,): `critic_prior`, the talk's −D, or a `LogPrior`, Yeh's, where `prior` is their λ.
         norm: `l1` or `l2`.
-        window: of W; None takes all known pixels alike.
+        window, far: of `weight`; window None takes all known pixels alike.
         constraint: `Clipped()`, `OnSphere()`, or None: z is free.
 
     Raises:
@@ -140,11 +140,12 @@ class Formulation:
     prior_loss: Callable[[Tensor], Tensor] = critic_prior
     norm: Callable[[Tensor], Tensor] = l1
     window: int | None = WINDOW
+    far: float = 0.0
     constraint: Clipped | OnSphere | None = None
 
     def __post_init__(self) -> None:
-        if min(self.pixel, self.gradient, self.prior) < 0:
-            weights = f"{self.pixel}, {self.gradient}, {self.prior}"
+        if min(self.pixel, self.gradient, self.prior, self.far) < 0:
+            weights = f"{self.pixel}, {self.gradient}, {self.prior}, {self.far}"
             raise UsageError(f"the weights of the loss must not be negative, got {weights}")
         for name, examples in (("norm", "l1 or l2"), ("prior_loss", "critic_prior or LogPrior()")):
             if not callable(getattr(self, name)):
@@ -196,14 +197,14 @@ class Loss:
     def __init__(
         self, D: Callable[[Tensor], Tensor], y: Tensor, mask: Tensor, formulation: Formulation = Formulation()
     ) -> None:
-        known, window = checked_mask(mask, y), formulation.window
+        known, window, far = checked_mask(mask, y), formulation.window, formulation.far
         self.y = checked_images(torch.where(known, y, 0.0), "y")
         if not bool(known.flatten(1).any(1).all()):
             raise UsageError("the mask leaves nothing known: there is nothing that the search could fit")
-        if window is not None and bool(known.flatten(1).all(1).any()):
+        if window is not None and not far and bool(known.flatten(1).all(1).any()):
             raise UsageError("nothing is missing, so W is zero; window=None fits all pixels")
         self.D, self.formulation = D, formulation
-        self.W, self.W_edge = weight(known, window).to(y), edge_weight(known, window).to(y)
+        self.W, self.W_edge = weight(known, window, far).to(y), edge_weight(known, window, far).to(y)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -21,10 +21,11 @@ from genimg._base.errors import UsageError, at_least, choice
 from genimg.data.pictures import read, why
 from genimg.data.raw import BROKEN, WHITE
 from genimg.problems.inpaint import faces
+from genimg.problems.inpaint.adaptation import adapted
 from genimg.problems.inpaint.completion import BLENDS
 from genimg.problems.inpaint.faces import Bits, Bytes, Square
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, places, shape
-from genimg.problems.inpaint.losses import Formulation
+from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import STEPS, frozen, searches
 
 BY_HAND = "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels"
@@ -67,6 +68,7 @@ def inpaint_photographs(
     formulation: Formulation = Formulation(),  # noqa: B008
     blend: str = "poisson",
     keep: Iterable[Path] = (),
+    adapt: int = 0,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Fills what is missing in the faces of each file and writes `out`/<name>-inpainted.png, of the file's own size.
@@ -75,7 +77,7 @@ def inpaint_photographs(
     turned as their EXIF data says, and keep their colour profile.
 
     Args:
-        networks, pool, out, formulation, blend, keep, search: as for `inpaint_files`.
+        networks, pool, out, formulation, blend, keep, adapt, search: as for `inpaint_files`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask`: of the model's size it is laid on every square, of a photograph's size on
             the photograph, and the faces that it touches are filled.
@@ -114,8 +116,8 @@ def inpaint_photographs(
                 found[int(rows[0])] = step.best()[0]
                 share = (int(rows[0]) + len(rows) * step.step / max(1, steps)) / len(y)
                 yield Searching(start * steps + int(share * len(part) * steps), total)
-            with torch.no_grad():
-                filled = [image for z in found.values() for image in G(z).cpu()]
+            z = torch.cat(list(found.values()))
+            filled = list(adapted(G, Loss(D, y, known, formulation), z, adapt).cpu())
             for item in ready:
                 mine, filled = filled[: len(item.squares)], filled[len(item.squares) :]
                 result = _guarded(item.path, lambda: _finish(item, mine, targets[item.path], blend))  # noqa: B023

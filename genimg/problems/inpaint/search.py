@@ -27,11 +27,15 @@ class Search(NamedTuple):
         start: "mean", at z = 0, the mean of all z, or "pool", at the best of many random z.
         lr: of Adam.
         steps: updates at most.
+        far: of `weight`, for the loss.
+        adapt: steps of the weights after it, see `adapted`.
     """
 
     start: str = "pool"
     lr: float = 0.1
     steps: int = STEPS
+    far: float = 0.0
+    adapt: int = 0
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
@@ -42,13 +46,14 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40)
+            Search(start='mean', lr=0.1, steps=40, far=0.0, adapt=0)
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
-            possible = type(how.steps) is int and how.steps >= 0 and type(how.lr) in (int, float)
-            if possible and how.start in ("mean", "pool") and math.isfinite(how.lr) and how.lr > 0:
+            whole = all(type(n) is int and n >= 0 for n in (how.steps, how.adapt))
+            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
+            if whole and numbers and how.start in ("mean", "pool") and how.lr > 0 and how.far >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass
