@@ -21,6 +21,8 @@ from genimg._base.records import answers, load_claims
 from genimg.lab.experiments import (
     EXPERIMENTS,
     OutOfTime,
+    adaptation,
+    cells,
     digits,
     faces,
     fills,
@@ -210,7 +212,8 @@ def test_the_search_is_measured_along_its_way(tmp_path):
         base = curves[f"search-{mask}-base"]
         assert set(base) == {"0", "1", "2"} and records[f"search-{mask}-base"].mean == max(base.values())
         # Before the first step only the start counts.
-        starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith("-pool")}
+        moved = ("-pool", "-adapted", "-adapted-more", "-adapted-near")  # the last three by the weights of G
+        starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith(moved)}
         assert starts == {base["0"]} and curves[f"search-{mask}-pool"]["0"] != base["0"]
     G, D, _ = study(inpainting_search, tmp_path).networks(0)
     y, mask = study(inpainting_search, tmp_path).y, masks.centre_square(32)
@@ -218,16 +221,29 @@ def test_the_search_is_measured_along_its_way(tmp_path):
     assert curves["search-centre-base"]["0"] == pytest.approx(metrics.psnr(x, y, 2, "mse"), abs=1e-3)
 
 
+def test_adapting_is_measured_beside_the_search_of_the_table(tmp_path):
+    records = EXPERIMENTS["adaptation"].run("quick", [0], CPU, tmp_path)
+    assert len(records) == 2 * (len(adaptation.METHODS) + 1)
+    for mask in ("centre", "squares"):
+        of = {name: records[f"adapted-{mask}-{name}"] for name in (*adaptation.METHODS, "gain")}
+        assert of["gain"].mean == pytest.approx(of["adapted"].mean - of["search"].mean)
+        assert of["adapted"].mean != of["far"].mean != of["search"].mean
+    # The talk's row of the table is the same search on the same faces.
+    task, _ = study(inpainting_table, tmp_path).task("lfw", 0)
+    cell = searches.search(task, task.mask("centre"), inpaint.OURS)
+    assert records["adapted-centre-search"].mean == cells.psnr(cell)
+
+
 def test_the_table_searches_as_the_recipe_of_the_weights_says(tmp_path, monkeypatch):
     task, _ = study(inpainting_table, tmp_path).task("lfw", 0)
-    assert task.how == ("pool", searches.LR, 2)  # untrained networks have no recipe
+    assert task.how == inpaint.Search("pool", searches.LR, 2)  # untrained networks have no recipe
     monkeypatch.setitem(inpainting_table.SOURCES, "lfw", inpainting_table.SOURCES["lfw"]._replace(generator="faces"))
     arguments = {"latent": 8, "size": 32, "channels": task.y.shape[1], "width": 8}
     folder = tmp_path / "faces" / "quick-0"
     how = {"start": "mean", "lr": 0.03, "steps": 5}
     zoo.save("faces", "dcgan", arguments, *networks.dcgan(**arguments, seed=0), {"search": how}, folder=folder)
     task, digest = study(inpainting_table, tmp_path).task("lfw", 0)
-    assert task.how == ("mean", 0.03, 5) and digest == weights.sha256(folder / "faces.safetensors")
+    assert task.how == inpaint.Search("mean", 0.03, 5) and digest == weights.sha256(folder / "faces.safetensors")
     loss = inpaint.Loss(task.D, task.y, task.mask("centre"), inpaint.OURS)
     assert task.starts(loss, 1).shape == (3, 1, 8) and not task.starts(loss, 1).any()
     best = inpaint.best_starts(task.G, loss, task.pool, 2)

@@ -473,6 +473,52 @@ def test_known_pixels_are_kept_and_the_rest_is_the_generators():
     assert out.losses.shape == (4, 3, 1) and torch.equal(out.losses.min(0).values[:, 0], out.loss)
 
 
+def test_far_is_added_to_w_of_every_known_pixel():
+    mask = masks.centre_square(SIZE)
+    assert torch.allclose(ip.weight(mask, far=0.2), ip.weight(mask) + 0.2 * mask)
+    edges = ip.edge_weight(mask, far=0.2) - ip.edge_weight(mask)
+    assert torch.allclose(edges, 0.2 * ip.edge_weight(mask, window=None))
+    assert ip.WIDE.far == 0.2 and ip.Loss(nn.Flatten(), torch.zeros(1, 1, 4, 4), torch.ones(4, 4), ip.WIDE).W.min() > 0
+
+
+def test_weights_that_adapt_lower_the_loss_of_their_own_image_alone():
+    G, D = networks()
+    before = [p.clone() for p in G.parameters()]
+    z = law(3).sample(3)
+    y, mask = G(law(4).sample(3)), masks.centre_square(SIZE)
+    loss, each = ip.Loss(D, y, mask, ip.WIDE), torch.arange(3)
+    x = ip.adapted(G, loss, z, steps=10)
+    assert bool((loss(x, each) < loss(G(z), each)).all())
+    alone = ip.Loss(D, y[1:2], mask, ip.WIDE)
+    assert torch.allclose(ip.adapted(G, alone, z[1:2], steps=10), x[1:2], atol=1e-6)
+    assert torch.equal(ip.adapted(G, loss, z, steps=0), G(z))
+    assert all(torch.equal(old, new) for old, new in zip(before, G.parameters(), strict=True))
+
+
+def test_an_adapted_step_is_one_of_adam_on_the_loss():
+    G, D = networks(double=True)
+    z, y = Float64(3).sample(1), G(Float64(4).sample(1))
+    loss = ip.Loss(D, y, masks.centre_square(SIZE), ip.WIDE)
+    weights = dict(G.named_parameters())
+    slopes = torch.func.grad(lambda w: loss(torch.func.functional_call(G, w, (z,)), torch.tensor([0])).sum())(weights)
+    # The first step of Adam goes by the rate along the sign of the slope.
+    moved = {name: w - 0.01 * slopes[name] / (slopes[name].abs() + 1e-8) for name, w in weights.items()}
+    expected = torch.func.functional_call(G, moved, (z,))
+    assert torch.allclose(ip.adapted(G, loss, z, steps=1, lr=0.01), expected, atol=1e-9)
+
+
+def test_inpaint_adapts_after_its_search():
+    G, D = networks()
+    y, mask = G(law(4).sample(2)), masks.centre_square(SIZE)
+    pool = law(5).sample(8)
+    plain = ip.inpaint(G, D, y, mask, pool, ip.WIDE, steps=3)
+    found = ip.inpaint(G, D, y, mask, pool, ip.WIDE, 5, steps=3)
+    assert torch.equal(found.z, plain.z) and not torch.equal(found.raw, plain.raw)
+    assert torch.equal(found.raw, ip.adapted(G, ip.Loss(D, y, mask, ip.WIDE), plain.z, 5))
+    with pytest.raises(UsageError, match="steps of the weights"):
+        ip.adapted(G, ip.Loss(D, y, mask), plain.z, -1)
+
+
 def test_without_a_mask_it_is_the_projection_onto_the_range():
     G, D = networks()
     wanted, all_known = G(law(7).sample(1)), torch.ones(SIZE, SIZE)

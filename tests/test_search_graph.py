@@ -13,14 +13,14 @@ from torch import nn
 
 import genimg as gi
 from genimg._base.errors import UsageError
-from genimg.problems.inpaint import OURS, Formulation, Loss, blend, search_steps
+from genimg.problems.inpaint import WIDE, Formulation, Loss, blend, search_steps
 from genimg.widgets import door
 from genimg.widgets.live.pullback import pullback, traced
 from genimg.widgets.live.search import Search
 
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
 seeds = st.integers(0, 2**31)
-WEIGHTS = {"pixel": OURS.pixel, "gradient": OURS.gradient, "prior": OURS.prior}
+WEIGHTS = {"pixel": WIDE.pixel, "gradient": WIDE.gradient, "prior": WIDE.prior, "far": WIDE.far}
 
 LAYERS = {
     "linear": (nn.Linear(6, 5), (2, 6)),
@@ -80,7 +80,7 @@ def by_autograd(G, D, z, mask, y, **weights):
 
 
 @settings(max_examples=10)
-@given(seed=seeds, channels=st.sampled_from([1, 3]), weights=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 3))
+@given(seed=seeds, channels=st.sampled_from([1, 3]), weights=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 4))
 def test_loss_and_slope_are_those_of_the_package(seed, channels, weights):
     rng = gi.rng(seed)
     G, D = gi.networks.dcgan(latent=8, size=28, channels=channels, width=8, seed=seed)
@@ -115,7 +115,12 @@ def test_with_the_shipped_faces_to_float32(preset):
 
 def test_the_page_searches_as_the_recipe_of_the_faces_says():
     how = gi.zoo.recipe("faces")["search"]
-    assert how == {"start": "mean", "lr": door.RATE, "steps": door.STEPS}
+    assert how == {
+        "start": "mean",
+        "lr": door.RATE,
+        "steps": door.STEPS,
+        "far": gi.inpaint.WIDE.far,
+    }
     source = MODULE.read_text("utf-8")
     assert f"steps = {how['steps']}, lr = {how['lr']}," in source
     assert f'model.get("live"), {how["steps"]}]' in source

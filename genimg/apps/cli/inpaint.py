@@ -34,10 +34,8 @@ CANDIDATES = 256  # random z of which each picture starts from the best, after t
 @click.option(
     "--steps", type=click.IntRange(min=0), help="Of the search, at most.  [default: 300, or what suits MODEL]"
 )
-@click.option(
-    "--adapt", type=click.IntRange(min=0),
-    help="Steps of the generator's own weights after it, for each picture.  [default: 0, or what suits MODEL]",
-)  # fmt: skip
+@click.option("--adapt", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Steps of the generator's weights after it: fewer errors, softer features.")  # fmt: skip
 @click.option("--restarts", type=click.IntRange(min=1), default=1, show_default=True, help="Searches per picture.")
 @click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures at once.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the starts, and of masks that are drawn.")
@@ -52,7 +50,7 @@ def inpaint(
     blend: str,
     crops: tuple[str, ...],
     steps: int | None,
-    adapt: int | None,
+    adapt: int,
     restarts: int,
     batch: int,
     seed: int,
@@ -108,7 +106,7 @@ def inpaint(
         "first": torch.zeros(law.dim, device=where) if how.start == "mean" else None,
         "steps": how.steps if steps is None else steps, "lr": how.lr,
         "formulation": replace(OURS, far=how.far) if how.far else Formulation(),
-        "adapt": how.adapt if adapt is None else adapt,
+        "adapt": adapt,
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":
         events = photographs.inpaint_photographs((G, D), files, mask, pool, out, squares=squares, **options)

@@ -20,8 +20,10 @@ from genimg.lab.experiments.cells import Cell, psnr, score
 from genimg.lab.experiments.inpainting_table import DEVIATIONS, HOLES, SOURCES
 from genimg.lab.experiments.searches import Task, latents, pictures_of
 from genimg.problems import inpaint
+from genimg.problems.inpaint import WIDE
 
 SIZES = {profile: replace(size, data=size.data[:1]) for profile, size in inpainting_table.SIZES.items()}
+ADAPT = 4  # steps of the weights
 METHODS = {
     "search": "the talk's loss, 0.5 0.5 1",
     "far": "the same, and every known pixel counts by `far`",
@@ -40,55 +42,55 @@ class Study(inpainting_table.Study):
         """By mask: the cells of all methods."""
         (name,) = self.here
         task, weights = self.task(name, seed)
-        if not task.how.adapt:  # an untrained generator, to test the machinery
-            task = replace(task, how=task.how._replace(far=0.2, adapt=1))
-        settings = {"size": asdict(self.size), "weights": weights, "search": task.how._asdict()}
+        settings = {
+            "size": asdict(self.size), "weights": weights, "search": task.how._asdict(),
+            "far": WIDE.far, "adapt": ADAPT,
+        }  # fmt: skip
         found = {}
         for mask in HOLES:
             made = partial(cells, task, task.mask(mask))
             found[mask] = self.job.part(f"seed {seed}: {mask}", self.job.of(seed) / f"{mask}.json", settings, made)
-            found[mask] |= {"search": task.how._asdict(), "weights": weights}
+            found[mask] |= {"settings": settings}
         return found
 
     def records(self, found: dict[int, dict[str, Any]]) -> dict[str, Record]:
         (name,), made = self.here, {}
         for mask, hole in HOLES.items():
             parts = [one[mask] for one in found.values()]
+            settings = {key: value for key, value in parts[0]["settings"].items() if key != "weights"}
             common: dict[str, Any] = {
-                "chapter": "07_inpainting", "unit": "dB", "weights": parts[0]["weights"],
+                "chapter": "07_inpainting", "unit": "dB", "weights": parts[0]["settings"]["weights"],
                 "dataset": f"{SOURCES[name].called} {SOURCES[name].side}x{SOURCES[name].side}, {self.size.images} test "
                 f"images per seed; {hole}",
-                "deviations": [DEVIATIONS[1], "Not in the talk: an extension of this project, after image-adaptive GANs."],
+                "deviations": [DEVIATIONS[1], "Not in the talk: an extension, after image-adaptive GANs."],
             }  # fmt: skip
             for method, called in METHODS.items():
                 made[f"adapted-{mask}-{method}"] = self.job.record(
                     parts, claim="what adapting the generator to the image adds", method=f"{called}; Poisson output",
                     metric="PSNR of the mean MSE, whole image", values=[psnr(part["found"][method]) for part in parts],
-                    config={
-                        **asdict(self.size), "search": parts[0]["search"], "cells": [p["found"][method] for p in parts],
-                    }, **common,
+                    config={**settings, "cells": [part["found"][method] for part in parts]}, **common,
                 )  # fmt: skip
             gains = [psnr(part["found"]["adapted"]) - psnr(part["found"]["search"]) for part in parts]
             made[f"adapted-{mask}-gain"] = self.job.record(
                 parts, claim="adapting the generator to the image fills holes better",
-                method="adapted minus search, Poisson output", metric="difference of PSNR of the mean MSE, whole image", values=gains,
-                config={**asdict(self.size), "search": parts[0]["search"]}, **common,
+                method="adapted minus search, Poisson output", metric="difference of PSNR of the mean MSE, whole image",
+                values=gains,
+                config=settings, **common,
             )  # fmt: skip
         return made
 
 
 def cells(task: Task, mask: Tensor) -> dict[str, Cell]:
     """The cells of `METHODS`."""
-    how, batch = task.how, task.size.batch
-    wide = replace(inpaint.OURS, far=how.far)
-    loss = inpaint.Loss(task.D, task.y, mask.to(task.y), wide)
-    near = latents(task.G, task, mask, inpaint.OURS, how.steps)[:, 0]
-    z = latents(task.G, task, mask, wide, how.steps)[:, 0]
-    others = latents(task.G, task, mask, wide, how.steps, task.size.restarts).unbind(1)
+    steps, batch = task.how.steps, task.size.batch
+    loss = inpaint.Loss(task.D, task.y, mask.to(task.y), WIDE)
+    near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
+    z = latents(task.G, task, mask, WIDE, steps)[:, 0]
+    others = latents(task.G, task, mask, WIDE, steps, task.size.restarts).unbind(1)
     guides = {
         "search": pictures_of(task.G, near, batch),
         "far": pictures_of(task.G, z, batch),
-        "adapted": inpaint.adapted(task.G, loss, z, how.adapt),
-        "average": torch.stack([inpaint.adapted(task.G, loss, one, how.adapt) for one in others]).mean(0),
+        "adapted": inpaint.adapted(task.G, loss, z, ADAPT),
+        "average": torch.stack([inpaint.adapted(task.G, loss, one, ADAPT) for one in others]).mean(0),
     }
     return {name: score(task.y, mask, guide) for name, guide in guides.items()}

@@ -50,7 +50,7 @@ SIZES = {
 
 
 class Variant(NamedTuple):
-    """One way to search: formulation, rate of Adam, whether it starts at the best of a pool, and steps of G after it."""
+    """One way to search: formulation, rate of Adam, start at a mean or the best of a pool, and steps of G after it."""
 
     formulation: inpaint.Formulation = inpaint.OURS
     lr: float = 0.03
@@ -66,10 +66,10 @@ VARIANTS = {
     "faster": BASE._replace(lr=0.1),
     "no-weight": BASE._replace(formulation=replace(inpaint.OURS, window=None)),
     "no-gradient": BASE._replace(formulation=replace(inpaint.OURS, pixel=1.0, gradient=0.0)),
-    "far": BASE._replace(formulation=replace(inpaint.OURS, far=0.2)),
-    "adapted": BASE._replace(formulation=replace(inpaint.OURS, far=0.2), adapt=12),
-    "adapted-less": BASE._replace(formulation=replace(inpaint.OURS, far=0.2), adapt=4),
-    "adapted-near": BASE._replace(adapt=12),
+    "far": BASE._replace(formulation=inpaint.WIDE),
+    "adapted": BASE._replace(formulation=inpaint.WIDE, adapt=4),
+    "adapted-more": BASE._replace(formulation=inpaint.WIDE, adapt=12),
+    "adapted-near": BASE._replace(adapt=4),
     "no-prior": BASE._replace(formulation=replace(inpaint.OURS, prior=0.0)),
 }
 

@@ -11,6 +11,7 @@ from genimg.problems.inpaint.completion import BLENDS, Inpainted, blend, complet
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
 from genimg.problems.inpaint.losses import (
     OURS,
+    WIDE,
     YEH2017,
     Clipped,
     Formulation,

@@ -52,6 +52,9 @@ def adapted(G: nn.Module, loss: Loss, z: Tensor, steps: int, lr: float = LR) -> 
     at_least(steps, 0, "steps of the weights")
     positive(lr, "lr")
     G, images = frozen(G), []
+    if not steps:
+        with torch.no_grad():
+            return G(z)
     for k in range(len(z)):
         at, image = z[k : k + 1].detach(), torch.tensor([k], device=z.device)
         own = copy.deepcopy(G).requires_grad_(True)

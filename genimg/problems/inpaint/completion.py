@@ -114,7 +114,5 @@ def inpaint(
     longest = max(map(len, paths.values()))
     losses = [torch.stack(path + path[-1:] * (longest - len(path))) for path in paths.values()]
     z, lowest = (torch.cat(parts) for parts in zip(*(step.best() for step in last.values()), strict=True))
-    if adapt:
-        guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
-        return Inpainted(*blend(y, guide, known), z, lowest, torch.cat(losses, dim=1))
-    return Inpainted(*complete(G, y, known, z), z, lowest, torch.cat(losses, dim=1))
+    guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
+    return Inpainted(*blend(y, guide, known), z, lowest, torch.cat(losses, dim=1))

@@ -28,14 +28,12 @@ class Search(NamedTuple):
         lr: of Adam.
         steps: updates at most.
         far: of `weight`, for the loss.
-        adapt: steps of the weights after it, see `adapted`.
     """
 
     start: str = "pool"
     lr: float = 0.1
     steps: int = STEPS
     far: float = 0.0
-    adapt: int = 0
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
@@ -46,14 +44,14 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40, far=0.0, adapt=0)
+            Search(start='mean', lr=0.1, steps=40, far=0.0)
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
-            whole = all(type(n) is int and n >= 0 for n in (how.steps, how.adapt))
+            possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool")
             numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
-            if whole and numbers and how.start in ("mean", "pool") and how.lr > 0 and how.far >= 0:
+            if possible and numbers and how.lr > 0 and how.far >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genimg import zoo
 from genimg._base.seeding import child, rng
 from genimg.numerics.fields import div, grad
-from genimg.problems.inpaint import OURS, edge_weight, weight
+from genimg.problems.inpaint import WIDE, edge_weight, weight
 from genimg.widgets.live.graph import Graph
 from genimg.widgets.live.pullback import traced
 
@@ -20,13 +20,13 @@ from genimg.widgets.live.pullback import traced
 class Context(nn.Module):
     """The contextual loss pixel ‖W (x − y)‖₁ + gradient ‖W (∇x − ∇y)‖₁ of `gi.inpaint.Loss`, and its slope in x."""
 
-    def __init__(self, pixel: float, gradient: float) -> None:
+    def __init__(self, pixel: float, gradient: float, far: float) -> None:
         super().__init__()
-        self.pixel, self.gradient = pixel, gradient
+        self.pixel, self.gradient, self.far = pixel, gradient, far
 
     def forward(self, x: Tensor, mask: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(n,) and (n, c, h, w) for images x (n, c, h, w), a mask (1, 1, h, w) of 0 and 1, and y (1, c, h, w)."""
-        W, W_edge = weight(mask), edge_weight(mask)
+        W, W_edge = weight(mask, far=self.far), edge_weight(mask, far=self.far)
         near, edges = W * (x - y), W_edge * grad(x - y)
         loss = self.pixel * near.abs().flatten(1).sum(1) + self.gradient * edges.abs().flatten(1).sum(1)
         # The slope of |u| is sign(u), and the adjoint of ∇ is −div.
@@ -38,7 +38,7 @@ class Search(nn.Module):
 
     Args:
         G, D: of `networks.dcgan`, or any chains of layers that `pullback` knows.
-        pixel, gradient, prior: weights of the loss; those of the chapter if left out.
+        pixel, gradient, prior, far: of the loss; those of the chapter if left out.
 
     Source: the talk, "2nd Step".
 
@@ -54,13 +54,14 @@ class Search(nn.Module):
         self,
         G: nn.Module,
         D: nn.Module,
-        pixel: float = OURS.pixel,
-        gradient: float = OURS.gradient,
-        prior: float = OURS.prior,
+        pixel: float = WIDE.pixel,
+        gradient: float = WIDE.gradient,
+        prior: float = WIDE.prior,
+        far: float = WIDE.far,
     ) -> None:
         super().__init__()
         self.G, self.D, self.prior = G, D, prior
-        self.context = Context(pixel, gradient)
+        self.context = Context(pixel, gradient, far)
 
     def forward(self, z: Tensor, mask: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, to_latent = traced(self.G, z)
