@@ -226,6 +226,20 @@ def test_without_csv_the_table_is_the_output(folder, model):
     assert [Path(row["file"]).name for row in rows(result.stdout)] == ["grey.png", "colour0.png"]
 
 
+def test_pictures_of_another_kind_than_the_detector_knows_are_told(tmp_path):
+    _, D = gi.networks.dcgan(**ARGUMENTS, seed=0)
+    for weight in D.parameters():
+        nn.init.constant_(weight, 0.01)  # dark pictures are odd
+    bright = torch.linspace(0.5, 1, 50).reshape(50, 1, 1, 1).expand(50, 1, 16, 16)
+    model = gi.Detector.calibrated(D, "dcgan", ARGUMENTS, bright).save(tmp_path / "m.safetensors")
+    files = [tmp_path / f"{k}.png" for k in range(5)]
+    for file, grey in zip(files, (230, 230, 10, 20, 30), strict=True):
+        Image.new("L", (16, 16), grey).save(file)
+    assert "3 of 5 pictures are odder than 99 %" in genimg("detect", model, *files).stderr
+    assert "odder" not in genimg("detect", model, *files[:4]).stderr  # half of them
+    assert "odder" not in genimg("detect", model, *files[2:]).stderr  # three are no set
+
+
 def test_the_order_of_scores_is_the_sign_convention(tmp_path):
     """A critic that likes ink on the left: pictures with less of it are more anomalous."""
     _, D = gi.networks.dcgan(**ARGUMENTS, seed=0)

@@ -142,7 +142,10 @@ def load_all(folder: str | Path) -> dict[str, Record]:
 def load_claims(path: str | Path) -> list[dict[str, Any]]:
     """The talk's numbers, one dict each: id, chapter, slide, claim, dataset, method, metric, unit, better, reported."""
     if not Path(path).exists():
-        raise UsageError(f"{path} does not exist: clone the repository and work in its folder book/")
+        raise UsageError(
+            f"{path} does not exist: it lies beside the notebooks, in book/ of a clone and in _sources/book of the built "
+            "pages; work there, or copy it and records/"
+        )
     claims = disk.read_json(path, "clone the repository again")
     if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):
         raise UsageError(f"{path} must be a list of claims")

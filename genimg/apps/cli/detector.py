@@ -10,6 +10,8 @@ import click
 
 from genimg.apps.cli.base import account, console, debug_option, device_option
 
+ODD, FEW = 99, 4  # a percentile that few normal pictures reach; so many pictures are a set
+
 
 @click.command()
 @click.argument("model")
@@ -25,7 +27,7 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
 
     MODEL is a file, or a name of `genimg zoo list`; PATH is a picture or a whole folder. A detector knows one kind of
     picture: history-celeba cropped faces, history-digits white digits on black other than 1. Pictures are resized to
-    its size, and whatever else they show gets a score that means little.
+    its size, and whatever else they show gets a score that means little, often a low one.
 
     The table has a line per picture: file, score (larger = more anomalous), and the percentage of normal pictures that
     score no higher. What is transparent stands before white. What a folder holds beside pictures is named at the end,
@@ -45,6 +47,7 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     files = data.picture_files(paths, lambda *what: skipped.append(what))
     unreadable: list[anomaly.Unreadable] = []
     notes: list[tuple[Path, str]] = []
+    percentiles: list[float] = []
     with ExitStack() as stack:
         # stdout as it is now: a live bar diverts what is printed below it to its own stream.
         write = stack.enter_context(anomaly.writing_csv(target, sys.stdout, [*files, Path(model)]))
@@ -55,8 +58,16 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
                 unreadable.append(result)
             else:
                 write(result)
+                percentiles.append(result.percentile)
                 if result.note:
                     notes.append((result.path, result.note))
             if progress:
                 progress("pictures", done, len(files))
+    odd = sum(percentile >= ODD for percentile in percentiles)
+    if len(percentiles) >= FEW and odd > len(percentiles) / 2:
+        click.echo(
+            f"genimg: {odd} of {len(percentiles)} pictures are odder than {ODD} % of what {model} was trained on: another "
+            "kind of picture, by what they show, size or margins; their order means little",
+            err=True,
+        )
     account(files, unreadable, skipped, notes, "read", "scored" if len(unreadable) == len(files) else "")

@@ -118,7 +118,7 @@ def inpaint(
                 done.append(event)
             elif isinstance(event, work.Unusable):
                 unusable.append(event)
-            else:
+            elif len(unusable) < len(files):
                 progress("steps", event.done, event.total)
     for path, target, note in done:
         click.echo(data.printable(target) + (f"  ({data.printable(path)}: {note})" if note else ""))

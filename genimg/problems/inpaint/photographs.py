@@ -28,7 +28,10 @@ from genimg.problems.inpaint.files import Filled, Searching, Unusable, places, s
 from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import STEPS, frozen, searches
 
-BY_HAND = "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels"
+BY_HAND = (
+    "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels, twice as wide as the face and with "
+    "the nose in its middle"
+)
 
 
 class _Ready(NamedTuple):
