@@ -143,8 +143,8 @@ def load_claims(path: str | Path) -> list[dict[str, Any]]:
     """The talk's numbers, one dict each: id, chapter, slide, claim, dataset, method, metric, unit, better, reported."""
     if not Path(path).exists():
         raise UsageError(
-            f"{path} does not exist: it lies beside the notebooks, in book/ of a clone and in _sources/book of the built "
-            "pages; work there, or copy it and records/"
+            f"{path} does not exist: it lies beside the notebooks, in book/ of a clone and in _sources/book of the "
+            "built pages; work there, or copy it and records/"
         )
     claims = disk.read_json(path, "clone the repository again")
     if not isinstance(claims, list) or not all(isinstance(claim, dict) for claim in claims):

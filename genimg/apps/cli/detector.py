@@ -66,8 +66,8 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     odd = sum(percentile >= ODD for percentile in percentiles)
     if len(percentiles) >= FEW and odd > len(percentiles) / 2:
         click.echo(
-            f"genimg: {odd} of {len(percentiles)} pictures are odder than {ODD} % of what {model} was trained on: another "
-            "kind of picture, by what they show, size or margins; their order means little",
+            f"genimg: {odd} of {len(percentiles)} pictures are odder than {ODD} % of what {model} was trained on: "
+            "another kind of picture, by what they show, size or margins; their order means little",
             err=True,
         )
     account(files, unreadable, skipped, notes, "read", "scored" if len(unreadable) == len(files) else "")
