@@ -75,6 +75,16 @@ def test_every_switch_works_while_it_plays(show):  # noqa: F811
     assert page.complaints == []
 
 
+def test_an_example_keeps_the_readers_seed(show):  # noqa: F811
+    page, root = opened(show)
+    root.locator("[data-key=seed]").select_option("2")
+    root.get_by_role("button", name="collapse").click()
+    root.get_by_role("button", name="pause").click()
+    assert root.locator("[data-key=seed]").input_value() == "2"
+    assert root.locator("[data-key=rateG]").input_value() == "0.01"
+    assert page.complaints == []
+
+
 @pytest.mark.parametrize("by", ["finger", "keys"])
 def test_a_law_of_ones_own(show, shot, by):  # noqa: F811
     page, root = opened(show, 400, has_touch=True)

@@ -1,8 +1,8 @@
 """A generator adapted to one image: after the search its weights go on towards the known pixels, for a few steps.
 
 A search over z alone ends where the generator cannot follow the image any further, and what is left over along the rim
-of the hole is what the eye sees as a scar. A copy of G with weights of its own for each image closes that gap; many
-steps would fit the rim and forget what a face is.
+of the hole is spread over it by Poisson editing. A copy of G with weights of its own for each image comes nearer; each
+step softens its features, too, and many would fit the rim and forget what a face is.
 """
 
 from __future__ import annotations
