@@ -226,6 +226,12 @@ def test_without_csv_the_table_is_the_output(folder, model):
     assert [Path(row["file"]).name for row in rows(result.stdout)] == ["grey.png", "colour0.png"]
 
 
+def test_a_detector_without_pictures_or_pictures_without_a_detector_are_told(folder):
+    for alone in (folder, "history-celeba"):
+        result = genimg("detect", alone)
+        assert result.exit_code and "give a detector and pictures" in result.stderr and str(alone) in result.stderr
+
+
 def test_pictures_of_another_kind_than_the_detector_knows_are_told(tmp_path):
     _, D = gi.networks.dcgan(**ARGUMENTS, seed=0)
     for weight in D.parameters():
@@ -304,7 +310,7 @@ def test_a_device_is_not_replaced_and_a_missing_folder_is_told(folder, model, tm
         (("nowhere.safetensors", "{folder}"), 1, "there is no detector 'nowhere.safetensors'"),
         (("{folder}/grey.png", "{folder}"), 1, "damaged or not a safetensors file"),
         (("{model}", "{folder}/sub/deeper/void"), 1, "no pictures in"),
-        (("{model}",), 2, "Missing argument"),
+        (("{model}",), 2, "give a detector and pictures"),
         (("{model}", "{folder}", "--batch", "0"), 2, "0 is not in the range"),
         (("{model}", "{folder}", "--csv", "{folder}"), 2, "is a directory"),
     ],

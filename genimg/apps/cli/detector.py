@@ -15,7 +15,7 @@ ODD, FEW = 99, 4  # a percentile that few normal pictures reach; so many picture
 
 @click.command()
 @click.argument("model")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option(
     "--csv", "target", type=click.Path(dir_okay=False, path_type=Path), help="File for the table.  [default: print it]"
 )
@@ -37,6 +37,10 @@ def detect(model: str, paths: tuple[Path, ...], target: Path | None, batch: int,
     Example:
       genimg detect history-celeba portraits/ --csv scores.csv
     """
+    if not paths:
+        raise click.UsageError(
+            f"give a detector and pictures, as in: detect history-celeba portraits/; {model!r} is one of them"
+        )
     from genimg import data
     from genimg._base import devices
     from genimg.apps import console as show
