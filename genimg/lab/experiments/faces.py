@@ -73,7 +73,7 @@ SIZES = {
     "cpu": Size(
         data="celeba", side=64, architecture="dcgan", latent=256, width=64, up="resize",
         critic_width=48, goes_on="faces", start=400, start_lr=1e-3, keep=4e-5, warm=0,
-        steps=1500, batch=32,
+        steps=7500, batch=32,
         critic_per_step=1, lr=2e-4, critic_lr=4e-4, share=0.25, drift=1e-3, amp=True, decay=0.999,
         every=250, samples=1000, scales=4,
     ),
