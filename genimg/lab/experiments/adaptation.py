@@ -2,7 +2,8 @@
 
 Both were chosen on validation faces, by `inpainting-search`. Networks, faces, masks and the talk's row are those of
 `inpainting-table`; each method is searched anew in one run, so that the differences are between methods and not between
-machines.
+machines. Beside PSNR stand two numbers that know what photographs look like (`looks`): what gains decibels by being
+smooth loses there.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genimg import data, zoo
+from genimg._base import seeding
 from genimg._base.records import Record
-from genimg.lab.experiments import inpainting_table, runner
+from genimg.lab.experiments import fills, inpainting_table, runner
 from genimg.lab.experiments.cells import Cell, psnr, score
 from genimg.lab.experiments.inpainting_table import DEVIATIONS, HOLES, SOURCES
+from genimg.lab.experiments.looks import Looks
 from genimg.lab.experiments.searches import Task, latents, pictures_of
 from genimg.problems import inpaint
 from genimg.problems.inpaint import WIDE
@@ -27,13 +31,25 @@ ADAPT = 4  # steps of the weights
 METHODS = {
     "search": "the talk's loss, 0.5 0.5 1",
     "far": "the same, and every known pixel counts by `far`",
-    "adapted": "then steps of the weights of a copy of G for each image",
-    "average": "the mean of several such answers",
+    "mean": "the mean of several such answers",
+    "adapted": "one of them, then steps of the weights of a copy of G for each image",
+    "average": "the mean of several of these",
+    "gaussian": fills.METHODS["gaussian"],
 }
+METRICS = {  # unit, better, what it is
+    "psnr": ("dB", "higher", "PSNR of the mean MSE, whole image"),
+    "st-lpips": ("1", "lower", "ST-LPIPS to the truth, mean over images"),
+    "kid": ("1", "lower", "KID-EffLite0 of the filled images against training images"),
+}
+REAL = 8  # training images per test image, for KID
 
 
 class Study(inpainting_table.Study):
-    """PSNR of each method under both masks, and what the third gains over the first."""
+    """PSNR, ST-LPIPS and KID of each method under both masks, and the decibels that adapting gains."""
+
+    def load(self) -> None:
+        super().load()
+        zoo.efficientnet(), zoo.stlpips()  # missed at once, if they are not here
 
     def count(self) -> int:
         return len(self.here) * len(self.job.seeds) * len(HOLES)
@@ -46,9 +62,12 @@ class Study(inpainting_table.Study):
             "size": asdict(self.size), "weights": weights, "search": task.how._asdict(),
             "far": WIDE.far, "adapt": ADAPT,
         }  # fmt: skip
+        train = data.load(name, "train", size=SOURCES[name].side)
+        some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "real")))
+        looks = Looks(train.take(some[: REAL * self.size.images]).floats())
         found = {}
         for mask in HOLES:
-            made = partial(cells, task, task.mask(mask))
+            made = partial(cells, task, task.mask(mask), looks)
             found[mask] = self.job.part(f"seed {seed}: {mask}", self.job.of(seed) / f"{mask}.json", settings, made)
             found[mask] |= {"settings": settings}
         return found
@@ -59,29 +78,32 @@ class Study(inpainting_table.Study):
             parts = [one[mask] for one in found.values()]
             settings = {key: value for key, value in parts[0]["settings"].items() if key != "weights"}
             common: dict[str, Any] = {
-                "chapter": "07_inpainting", "unit": "dB", "weights": parts[0]["settings"]["weights"],
+                "chapter": "07_inpainting", "weights": parts[0]["settings"]["weights"],
                 "dataset": f"{SOURCES[name].called} {SOURCES[name].side}x{SOURCES[name].side}, {self.size.images} test "
                 f"images per seed; {hole}",
                 "deviations": [DEVIATIONS[1], "Not in the talk: an extension, after image-adaptive GANs."],
             }  # fmt: skip
+            truth = [part["found"]["truth"]["poisson"]["whole"]["kid"] for part in parts]
             for method, called in METHODS.items():
-                made[f"adapted-{mask}-{method}"] = self.job.record(
-                    parts, claim="what adapting the generator to the image adds", method=f"{called}; Poisson output",
-                    metric="PSNR of the mean MSE, whole image", values=[psnr(part["found"][method]) for part in parts],
-                    config={**settings, "cells": [part["found"][method] for part in parts]}, **common,
-                )  # fmt: skip
+                of = [part["found"][method] for part in parts]
+                for metric, (unit, better, named) in METRICS.items():
+                    made[f"adapted-{mask}-{method}{'' if metric == 'psnr' else f'-{metric}'}"] = self.job.record(
+                        parts, claim="what adapting the generator to the image adds",
+                        method=f"{called}; Poisson output", metric=named, unit=unit, better=better,
+                        values=[cell["poisson"]["whole"][metric] for cell in of],
+                        config={**settings, "cells": of, **({"truth": truth} if metric == "kid" else {})}, **common,
+                    )  # fmt: skip
             gains = [psnr(part["found"]["adapted"]) - psnr(part["found"]["search"]) for part in parts]
             made[f"adapted-{mask}-gain"] = self.job.record(
                 parts, claim="adapting the generator to the image fills holes better",
                 method="adapted minus search, Poisson output", metric="difference of PSNR of the mean MSE, whole image",
-                values=gains,
-                config=settings, **common,
+                values=gains, unit="dB", config=settings, **common,
             )  # fmt: skip
         return made
 
 
-def cells(task: Task, mask: Tensor) -> dict[str, Cell]:
-    """The cells of `METHODS`."""
+def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
+    """The cells of `METHODS`, and of the truth, which no picture can be expected to beat in KID."""
     steps, batch = task.how.steps, task.size.batch
     loss = inpaint.Loss(task.D, task.y, mask.to(task.y), WIDE)
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
@@ -90,7 +112,14 @@ def cells(task: Task, mask: Tensor) -> dict[str, Cell]:
     guides = {
         "search": pictures_of(task.G, near, batch),
         "far": pictures_of(task.G, z, batch),
+        "mean": torch.stack([pictures_of(task.G, one, batch) for one in others]).mean(0),
         "adapted": inpaint.adapted(task.G, loss, z, ADAPT),
         "average": torch.stack([inpaint.adapted(task.G, loss, one, ADAPT) for one in others]).mean(0),
+        "gaussian": fills.fill("gaussian", task.y, mask, task.law),
+        "truth": task.y,
     }
-    return {name: score(task.y, mask, guide) for name, guide in guides.items()}
+    found = {name: score(task.y, mask, guide) for name, guide in guides.items()}
+    for name, guide in guides.items():
+        filled = inpaint.blend(task.y, guide, mask.to(task.y))[2]
+        found[name]["poisson"]["whole"] |= looks.of(filled, task.y)
+    return found

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d
 
 from genimg import data, zoo
 from genimg._base import devices, seeding
@@ -27,6 +27,7 @@ from genimg.gan import networks, objectives
 from genimg.gan.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.gan.training import critic_steps, encoder_steps, gan_steps
 from genimg.lab.experiments import runner
+from genimg.lab.experiments.looks import diversity, seen
 from genimg.lab.experiments.pyramid import PATCH, distances
 from genimg.numerics import metrics
 
@@ -86,7 +87,7 @@ SIZES = {
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
 NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
-FEATURE_SIDE, SEEN_SIDE = 16, 224
+FEATURE_SIDE = 16
 _PIXELS = f"3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
 _IN_PIXELS = "The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only."
 _IN_FEATURES = "EfficientNet-Lite0 with ImageNet's weights in place of Inception: not comparable with other KIDs."
@@ -101,6 +102,10 @@ METRICS = {
     "kid": ("KID-EffLite0: kernel distance in the 1280 features of EfficientNet-Lite0", "lower", _IN_FEATURES),
     "precision-efflite0": ("precision, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
     "recall-efflite0": ("recall, 3 neighbours, in the features of EfficientNet-Lite0", "higher", _IN_FEATURES),
+    "diversity": (
+        "diversity: ST-LPIPS between two samples, mean of {pairs} pairs", "higher",
+        "ST-LPIPS with the weights of its authors in place of MS-SSIM or LPIPS.",
+    ),
 }  # fmt: skip
 
 
@@ -116,16 +121,8 @@ class Study(runner.Study[Size]):
     def parts(self, seed: int) -> runner.Part:
         """The trained networks, for the zoo, and what was measured of them."""
         size, device, folder = self.size, self.job.device, self.job.of(seed)
-        arguments: dict[str, Any] = {
-            "latent": size.latent, "size": size.side, "channels": self.train.images.shape[1], "width": size.width,
-            "up": size.up, "critic_width": size.critic_width,
-        }  # fmt: skip
-        G, D = zoo.ARCHITECTURES[size.architecture](**arguments, seed=seeding.child(seed, "networks"))
-        E = networks.encoder(
-            size.latent, size.side, arguments["channels"], size.critic_width, seeding.child(seed, "encoder")
-        )
-        # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
-        G, D, E = (network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
+        arguments = shape_of(size, self.train)
+        G, D, E = untrained(size, arguments, seed, device)
         if size.goes_on:
             for network, known in zip((G, D), zoo.load(size.goes_on, device), strict=True):
                 network.load_state_dict(known.state_dict())
@@ -173,13 +170,33 @@ class Study(runner.Study[Size]):
             dataset=f"{NAMES[size.data]} {size.side}x{size.side}, {len(self.train)} training faces; as many samples as "
             f"test faces, {min(size.samples, len(self.test))} of each",
             method=NETWORKS[network] + ("" if network == "real" else f"; {trained}"),
-            metric=METRICS[metric][0].format(scales=size.scales),
+            metric=METRICS[metric][0].format(scales=size.scales, pairs=min(size.samples, len(self.test)) // 2),
             better=METRICS[metric][1],
             values=[f[metric] for f in found],
             config={**asdict(size), "lambda": 10, "optimiser": "Adam", "betas": [0.0, 0.99], **details},
             deviations=deviations,
             **({} if network == "average" else {"weights": None}),
         )
+
+
+def shape_of(size: Size, train: data.Images) -> dict[str, Any]:
+    """The arguments of G and D as the zoo keeps them."""
+    return {
+        "latent": size.latent, "size": size.side, "channels": train.images.shape[1], "width": size.width,
+        "up": size.up, "critic_width": size.critic_width,
+    }  # fmt: skip
+
+
+def untrained(
+    size: Size, arguments: dict[str, Any], seed: int, device: torch.device
+) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """G, D and the encoder as they begin."""
+    G, D = zoo.ARCHITECTURES[size.architecture](**arguments, seed=seeding.child(seed, "networks"))
+    E = networks.encoder(
+        size.latent, size.side, arguments["channels"], size.critic_width, seeding.child(seed, "encoder")
+    )
+    # Channels last: what convolutions compute in, on CPUs with bfloat16 as on GPUs, without a copy at each layer.
+    return tuple(network.to(device, memory_format=torch.channels_last) for network in (G, D, E))  # type: ignore[call-overload]
 
 
 def played(
@@ -265,43 +282,34 @@ def measure(
     """The numbers of each generator and of real training faces; all on the CPU, so that every device is judged alike.
 
     Returns:
-        By the keys of `NETWORKS` what `METRICS` has, and the sliced W1 per_scale; what needs EfficientNet-Lite0 only
-        where its weights are here.
+        By the keys of `NETWORKS` what `METRICS` has, and the sliced W1 per_scale; what needs weights of others only
+        where these are here.
     """
-    judge = zoo.efficientnet() if zoo.pretrained() else None
     n = min(size.samples, len(test))
     some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "floor")))[:n]
     held_out = test.take(torch.randperm(len(test), generator=seeding.rng(seeding.child(seed, "test")))[:n]).floats()
-    found = {}
-    for name in NETWORKS:
-        if name == "real":
-            fake = train.take(some).floats()
-        else:
-            # The same z for both states of G, so that only the weights differ.
-            law = Gaussian(size.latent, seeding.rng(seeding.child(seed, "samples")))
-            G = Pushforward(generators[name].cpu(), law)
-            fake = torch.cat([G.sample(len(part)) for part in held_out.split(100)])
-        per_scale = distances(held_out, fake, size.scales, seed)
-        real_pixels, fake_pixels = (avg_pool2d(x, x.shape[-1] // FEATURE_SIDE) for x in (held_out, fake))
-        found[name] = {
-            "sliced-w1": sum(per_scale.values()) / len(per_scale),
-            "per_scale": per_scale,
-            **metrics.precision_recall(real_pixels, fake_pixels)._asdict(),
-        }
-        if judge is not None:
-            of_real, of_fake = seen(judge, held_out), seen(judge, fake)
-            precision, recall = metrics.precision_recall(of_real, of_fake)
-            found[name] |= {"kid": metrics.kid(of_real, of_fake)}
-            found[name] |= {"precision-efflite0": precision, "recall-efflite0": recall}
+    # The same z for both states of G, so that only the weights differ.
+    laws = {name: Gaussian(size.latent, seeding.rng(seeding.child(seed, "samples"))) for name in generators}
+    fakes = {
+        name: torch.cat([Pushforward(G.cpu(), laws[name]).sample(len(part)) for part in held_out.split(100)])
+        for name, G in generators.items()
+    }
+    return {name: judged(held_out, x, seed, size) for name, x in {**fakes, "real": train.take(some).floats()}.items()}
+
+
+def judged(held_out: Tensor, fake: Tensor, seed: int, size: Size) -> dict[str, Any]:
+    """The numbers of samples beside as many held-out faces, both (n, c, h, w) in [-1, 1]."""
+    per_scale = distances(held_out, fake, size.scales, seed)
+    real_pixels, fake_pixels = (avg_pool2d(x, x.shape[-1] // FEATURE_SIDE) for x in (held_out, fake))
+    found = {
+        "sliced-w1": sum(per_scale.values()) / len(per_scale),
+        "per_scale": per_scale,
+        **metrics.precision_recall(real_pixels, fake_pixels)._asdict(),
+    }
+    if zoo.pretrained():
+        judge = zoo.efficientnet()
+        of_real, of_fake = seen(judge, held_out), seen(judge, fake)
+        precision, recall = metrics.precision_recall(of_real, of_fake)
+        found |= {"kid": metrics.kid(of_real, of_fake), "precision-efflite0": precision, "recall-efflite0": recall}
+        found |= {"diversity": diversity(fake)}
     return found
-
-
-@torch.no_grad()
-def seen(judge: networks.EfficientNetLite0, x: Tensor) -> Tensor:
-    """(n, 1280) features of images (n, 1 or 3, h, w) in [-1, 1], enlarged to the side that the judge was trained on."""
-    parts = []
-    for part in x.split(50):
-        large = interpolate((part + 1) / 2, (SEEN_SIDE, SEEN_SIDE), mode="bilinear", align_corners=False)
-        large = large.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        parts.append(judge.head(judge.trunk(large)[-1]))
-    return torch.cat(parts)

@@ -6,6 +6,8 @@ says, and with that `inpainting-table` measures.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -36,32 +38,57 @@ class Size:
     images: int  # how many
     looks: tuple[int, ...]  # steps after which PSNR is measured; the last one ends the search
     candidates: int  # random z of which "pool" takes the best
+    encoder_steps: int  # that "encoder" is trained, on what G makes
     batch: int  # searches at once
     amp: bool  # bfloat16 where the processor has it
 
 
 SIZES = {
-    "quick": Size("lfw", "test", 32, images=3, looks=(0, 1, 2), candidates=4, batch=4, amp=False),
-    "cpu": Size("celeba", "val", 64, images=32, looks=(0, 10, 20, 40, 60), candidates=256, batch=32, amp=True),
+    "quick": Size("lfw", "test", 32, images=3, looks=(0, 1, 2), candidates=4, encoder_steps=2, batch=4, amp=False),
+    "cpu": Size(
+        "celeba",
+        "val",
+        64,
+        images=32,
+        looks=(0, 10, 20, 40, 60),
+        candidates=256,
+        encoder_steps=1500,
+        batch=32,
+        amp=True,
+    ),
     "full": Size(
-        "celeba", "val", 64, images=500, looks=(0, 10, 20, 40, 60, 100, 200, 400), candidates=2048, batch=256, amp=True
+        "celeba",
+        "val",
+        64,
+        images=500,
+        looks=(0, 10, 20, 40, 60, 100, 200, 400),
+        candidates=2048,
+        encoder_steps=20_000,
+        batch=256,
+        amp=True,
     ),
 }
 
 
 class Variant(NamedTuple):
-    """One way to search: formulation, rate of Adam, start at a mean or the best of a pool, and steps of G after it."""
+    """One way to search: formulation, rate of Adam, where it starts (a key of `STARTS`), and steps of G after it."""
 
     formulation: inpaint.Formulation = inpaint.OURS
     lr: float = 0.03
-    pool: bool = False
+    start: str = "mean"
     adapt: int = 0
 
 
+STARTS = {
+    "mean": "mean of all z",
+    "pool": "best of the pool",
+    "encoder": "what an encoder, trained on images of G with holes, makes of the known pixels",
+}
 BASE = Variant()
 VARIANTS = {
     "base": BASE,
-    "pool": BASE._replace(pool=True),
+    "pool": BASE._replace(start="pool"),
+    "encoder": BASE._replace(start="encoder"),
     "slower": BASE._replace(lr=0.01),
     "faster": BASE._replace(lr=0.1),
     "no-weight": BASE._replace(formulation=replace(inpaint.OURS, window=None)),
@@ -96,10 +123,11 @@ class Study(runner.Study[Size]):
         pool = law.sample(self.size.candidates)
         settings = {"size": asdict(self.size), "weights": weights}
         found = {}
+        E = functools.cache(partial(self.encoder, G, seed))  # trained when it is needed first
         for mask in HOLES:
             for name, variant in VARIANTS.items():
                 what = f"{mask}-{name}"
-                made = partial(self.curve, G, D, pool, self.masks[mask], variant)
+                made = partial(self.curve, G, D, pool, E, self.masks[mask], variant)
                 path = self.job.of(seed) / f"{what}.json"
                 found[what] = self.job.part(f"seed {seed}: {what}", path, settings, made)
         return found
@@ -116,15 +144,50 @@ class Study(runner.Study[Size]):
             network.to(memory_format=torch.channels_last)
         return *pair, sha256(path)
 
-    def curve(self, G: nn.Module, D: nn.Module, pool: Tensor, mask: Tensor, variant: Variant) -> dict[str, float]:
+    def encoder(self, G: nn.Module, seed: int) -> nn.Module:
+        """Known pixels and mask (n, c + 1, h, w) → (n, 2 d), of which the first d are near the z that G made them of.
+
+        Trained on nothing but G's own images, with the kinds of holes that are filled here: it knows no photograph.
+        """
+        device, latent = self.job.device, int(G.latent)  # type: ignore[arg-type]
+        rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("encoder", "encoder holes")}
+        law = Gaussian(latent, rng["encoder"])
+        E = networks.encoder(latent, self.size.side, self.y.shape[1] + 1, 32, seeding.child(seed, "encoder weights"))
+        E.to(device)
+        holes = torch.cat([self.masks["centre"], self.masks["squares"]]).to(device, torch.float32)
+        squares = len(self.masks["squares"])
+        optimiser = torch.optim.Adam(E.parameters(), lr=1e-3)
+        rates = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, self.size.encoder_steps)
+        for _ in range(self.size.encoder_steps):
+            z = law.sample(32)
+            # Half of the holes are the centre square, as half of the tables are.
+            which = torch.randint(2 * squares, (len(z),), generator=rng["encoder holes"], device=device)
+            known = holes[(which - squares + 1).clamp(min=0)]
+            with torch.no_grad():
+                x = G(z)
+            loss = (E(torch.cat([x * known, known], 1))[:, :latent] - z).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rates.step()
+        return inpaint.frozen(E)
+
+    def curve(
+        self, G: nn.Module, D: nn.Module, pool: Tensor, E: Callable[[], nn.Module], mask: Tensor, variant: Variant
+    ) -> dict[str, float]:
         """PSNR by number of steps, of the image with the lowest loss so far."""
         y, looks = self.y.to(self.job.device), self.size.looks
         images: dict[int, list[Tensor]] = {look: [] for look in looks}
         for rows in torch.arange(len(y)).split(self.size.batch):
             part, known = y[rows], (mask if len(mask) == 1 else mask[rows]).to(y)
             loss = inpaint.Loss(D, part, known, variant.formulation)
-            mean = torch.zeros_like(pool[:1]).expand(len(part), 1, -1)
-            start = inpaint.best_starts(G, loss, pool, 1) if variant.pool else mean
+            if variant.start == "encoder":
+                both = torch.cat([part * known, known.expand(len(part), -1, -1, -1)], 1)
+                start = E()(both)[:, None, : pool.shape[1]]
+            elif variant.start == "pool":
+                start = inpaint.best_starts(G, loss, pool, 1)
+            else:
+                start = torch.zeros_like(pool[:1]).expand(len(part), 1, -1)
             for step in inpaint.search_steps(
                 G, loss, start, steps=max(looks), lr=variant.lr, patience=None, amp=self.size.amp
             ):
@@ -141,7 +204,7 @@ class Study(runner.Study[Size]):
                 curves = [part["found"] for part in parts]
                 config: dict[str, Any] = {
                     **asdict(self.size), "lr": variant.lr, "adapt": variant.adapt, "psnr_by_steps": curves,
-                    "start": "best of the pool" if variant.pool else "mean of all z",
+                    "start": STARTS[variant.start],
                 }  # fmt: skip
                 made[f"search-{mask}-{name}"] = self.job.record(
                     parts, claim="how the latent space is searched best", chapter="07_inpainting", unit="dB",
