@@ -542,6 +542,22 @@ def test_the_page_for_teachers_names_exercises_that_exist():
     assert named <= {e.label for path in notebooks.chapters(ROOT) for e in exercises.find(notebooks.read(path))}
 
 
+def test_the_lectures_consist_of_sections_that_exist_and_end_in_time():
+    text = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d*) \| (?:\{doc\}`(\w+)`)? \| (.*) \| (\d+) \|$", text, flags=re.MULTILINE)
+    minutes, day, chapter = {}, "", ""
+    for begins, names, sections, told in rows:
+        day, chapter = begins or day, names or chapter
+        minutes[day] = minutes.get(day, 0) + int(told)
+        markdown = (
+            cell.source for cell in notebooks.read(ROOT / "book" / f"{chapter}.ipynb").cells if "# " in cell.source
+        )
+        headings = {line.lstrip("#").strip() for source in markdown for line in source.splitlines() if line[:1] == "#"}
+        named = set(re.findall(r"(?<!\*)\*([^*]+)\*", sections))
+        assert named and named <= headings, (chapter, named - headings)
+    assert list(minutes) == [str(day) for day in range(1, 10)] and max(minutes.values()) <= 75
+
+
 def test_the_page_for_teachers_says_what_the_records_say():
     rows = re.findall(r"^\| `genimg train .*?\| `([\w-]+)` \| (\d+) \|$", (ROOT / "book/teaching.md").read_text(), re.M)
     assert len(rows) == 7

@@ -54,6 +54,7 @@ class PerceptualTest(Pictured):
             k-th picture of every method shows scene k.
         seed: of the order; it is the same in every run.
         observer: who answers, if that is known beforehand.
+        question: what is asked of each picture, in place of the talk's `QUESTION`; its first sentence stands over each.
 
     Raises:
         UsageError: for pictures of another kind or of different sizes, names that do not fit, or more than 1.5 MB.
