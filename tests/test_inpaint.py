@@ -554,3 +554,41 @@ def test_a_search_in_bfloat16_ends_where_one_in_float32_does():
 def exact_start(G, loss, start):
     """(n, 1), what the starts cost in float32."""
     return next(iter(ip.search_steps(G, loss, start, steps=0))).loss
+
+
+def test_a_guided_search_pays_for_leaving_the_best_linear_answer():
+    """The term by hand, where it counts and where it does not, and that it leads the search there."""
+    rng = gi.rng(3)
+    x = torch.randn(300, 2, generator=rng) @ torch.randn(2, 16, generator=rng) * 0.2
+    law = ip.Linear.fit(x.reshape(-1, 1, 4, 4), components=2, noise=1e-3)
+    y, mask = x[:2].clamp(-1, 1).reshape(-1, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    mask[..., 1:3, 1:3] = 0
+    plain, guided = (
+        ip.Loss(nn.Flatten(), y, mask, ip.Formulation(prior=0.0, law=kept, guess=0.5)) for kept in (None, law)
+    )
+    at, image = 0.3 * torch.randn(2, 1, 4, 4, generator=rng), torch.arange(2)
+    off = (at - law.given(y, mask == 1)) * (1 - mask)
+    assert torch.allclose(guided(at, image) - plain(at, image), 0.5 * off.abs().flatten(1).sum(1), atol=1e-5)
+    assert torch.equal(ip.guided(law).law.mean, law.mean) and ip.guided(law).far == ip.WIDE.far
+    assert ip.Loss(nn.Flatten(), y, mask, ip.Formulation(prior=0.0, law=law, guess=0.0))(at, image).equal(
+        plain(at, image)
+    )
+
+
+def test_a_law_is_kept_whole_and_refuses_other_files_and_other_pictures(tmp_path):
+    x = torch.randint(0, 256, (60, 3, 4, 4), generator=gi.rng(0), dtype=torch.uint8)
+    law = ip.Linear.fit(x, components=5)
+    assert law.noise in ip.linear.NOISES
+    known = torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    known[0, :, 2:], known[1, ..., 0] = False, False
+    y = x[:2].float() / 127.5 - 1
+    again = ip.Linear.load(law.save(tmp_path / "law.safetensors"))
+    assert torch.allclose(again.given(y, known), law.given(y, known), atol=2e-3)
+    # Each image under its own mask is as if it were alone.
+    assert torch.allclose(law.given(y, known)[1:], law.given(y[1:], known[1:]), atol=1e-6)
+    with pytest.raises(UsageError, match="this law is of images"):
+        law.given(y[..., :3], known[..., :3])
+    with pytest.raises(UsageError, match="no linear answer of genimg"):
+        ip.Linear.load(gi.zoo.file("digits", "gan"))
+    with pytest.raises(UsageError, match="trained linear"):
+        ip.Linear.load("digits")

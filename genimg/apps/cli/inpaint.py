@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ def inpaint(
     from genimg._base import devices, seeding
     from genimg.apps import console as show
     from genimg.gan import distributions
-    from genimg.problems.inpaint import OURS, Formulation, Search, photographs
+    from genimg.problems.inpaint import Search, photographs
     from genimg.problems.inpaint import files as work
 
     squares = [photographs.read_square(text) for text in crops]
@@ -105,7 +104,7 @@ def inpaint(
         "blend": blend, "batch": batch, "restarts": restarts, "keep": [Path(model), Path(source)],
         "first": torch.zeros(law.dim, device=where) if how.start == "mean" else None,
         "steps": how.steps if steps is None else steps, "lr": how.lr,
-        "formulation": replace(OURS, far=how.far) if how.far else Formulation(),
+        "formulation": how.formulation,
         "adapt": adapt,
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":

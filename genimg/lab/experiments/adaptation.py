@@ -1,6 +1,7 @@
-"""What the talk's search gains, on the faces of its tables, where all known pixels count a little, and where G adapts.
+"""What the talk's search gains, on the faces of its tables, where all known pixels count a little, where it keeps near
+the best linear answer, and where G adapts.
 
-Both were chosen on validation faces, by `inpainting-search`. Networks, faces, masks and the talk's row are those of
+All were chosen on validation faces, by `inpainting-search`. Networks, faces, masks and the talk's row are those of
 `inpainting-table`; each method is searched anew in one run, so that the differences are between methods and not between
 machines. Beside PSNR stand two numbers that know what photographs look like (`looks`): what gains decibels by being
 smooth loses there.
@@ -31,8 +32,9 @@ ADAPT = 4  # steps of the weights
 METHODS = {
     "search": "the talk's loss, 0.5 0.5 1",
     "far": "the same, and every known pixel counts by `far`",
+    "guided": "the same, and kept near the best linear answer inside the hole",
     "mean": "the mean of several such answers",
-    "adapted": "one of them, then steps of the weights of a copy of G for each image",
+    "adapted": "as `far`, then steps of the weights of a copy of G for each image",
     "average": "the mean of several of these",
     "gaussian": fills.METHODS["gaussian"],
 }
@@ -60,7 +62,7 @@ class Study(inpainting_table.Study):
         task, weights = self.task(name, seed)
         settings = {
             "size": asdict(self.size), "weights": weights, "search": task.how._asdict(),
-            "far": WIDE.far, "adapt": ADAPT,
+            "far": WIDE.far, "guess": WIDE.guess, "adapt": ADAPT,
         }  # fmt: skip
         train = data.load(name, "train", size=SOURCES[name].side)
         some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "real")))
@@ -81,14 +83,14 @@ class Study(inpainting_table.Study):
                 "chapter": "07_inpainting", "weights": parts[0]["settings"]["weights"],
                 "dataset": f"{SOURCES[name].called} {SOURCES[name].side}x{SOURCES[name].side}, {self.size.images} test "
                 f"images per seed; {hole}",
-                "deviations": [DEVIATIONS[1], "Not in the talk: an extension, after image-adaptive GANs."],
+                "deviations": [DEVIATIONS[1], "Not in the talk: extensions; adapting is after image-adaptive GANs."],
             }  # fmt: skip
             truth = [part["found"]["truth"]["poisson"]["whole"]["kid"] for part in parts]
             for method, called in METHODS.items():
                 of = [part["found"][method] for part in parts]
                 for metric, (unit, better, named) in METRICS.items():
                     made[f"adapted-{mask}-{method}{'' if metric == 'psnr' else f'-{metric}'}"] = self.job.record(
-                        parts, claim="what adapting the generator to the image adds",
+                        parts, claim="what each change of the search adds to the talk's",
                         method=f"{called}; Poisson output", metric=named, unit=unit, better=better,
                         values=[cell["poisson"]["whole"][metric] for cell in of],
                         config={**settings, "cells": of, **({"truth": truth} if metric == "kid" else {})}, **common,
@@ -108,11 +110,15 @@ def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
     loss = inpaint.Loss(task.D, task.y, mask.to(task.y), WIDE)
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
     z = latents(task.G, task, mask, WIDE, steps)[:, 0]
-    others = latents(task.G, task, mask, WIDE, steps, task.size.restarts).unbind(1)
+    guided = inpaint.guided(task.law)
+    others, others_guided = (
+        latents(task.G, task, mask, formulation, steps, task.size.restarts).unbind(1) for formulation in (WIDE, guided)
+    )
     guides = {
         "search": pictures_of(task.G, near, batch),
         "far": pictures_of(task.G, z, batch),
-        "mean": torch.stack([pictures_of(task.G, one, batch) for one in others]).mean(0),
+        "guided": pictures_of(task.G, latents(task.G, task, mask, guided, steps)[:, 0], batch),
+        "mean": torch.stack([pictures_of(task.G, one, batch) for one in others_guided]).mean(0),
         "adapted": inpaint.adapted(task.G, loss, z, ADAPT),
         "average": torch.stack([inpaint.adapted(task.G, loss, one, ADAPT) for one in others]).mean(0),
         "gaussian": fills.fill("gaussian", task.y, mask, task.law),

@@ -30,6 +30,7 @@ from genimg.lab.experiments import runner
 from genimg.lab.experiments.looks import diversity, seen
 from genimg.lab.experiments.pyramid import PATCH, distances
 from genimg.numerics import metrics
+from genimg.problems import inpaint
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ SIZES = {
 }  # fmt: skip
 NAMES = {"celeba": "CelebA", "lfw": "Labeled Faces in the Wild"}
 NETWORKS = {"average": "moving average of G's weights", "last": "last state of G", "real": "real training faces"}
+LINEAR = "faces-linear"  # the best linear answer, fitted to the same faces
 FEATURE_SIDE = 16
 _PIXELS = f"3 neighbours, in pixels averaged to {FEATURE_SIDE}x{FEATURE_SIDE}"
 _IN_PIXELS = "The paper takes features of VGG-16 and 50,000 samples; pixels see layout and colour only."
@@ -131,6 +133,11 @@ class Study(runner.Study[Size]):
         watch = self.job.train(seed, steps, size.start + size.steps, size.every)
         found = measure({"average": average.eval(), "last": G.eval()}, self.train, self.test, seed, size)
         about = recipe(size, self.train, seed, self.job.profile, device, found)
+        law = inpaint.Linear.fit(self.train.images, min(inpaint.linear.COMPONENTS, len(self.train) // 2))
+        zoo.enter(
+            LINEAR, law.save(folder / f"{LINEAR}.safetensors"), "linear", "linear",
+            {"components": law.basis.shape[1]}, {"data": about["data"], "noise": law.noise},
+        )  # fmt: skip
         digest = zoo.save("faces", size.architecture, arguments, average, D, about, folder=folder)
         return runner.made(found, device, watch.seconds, weights=digest)
 
@@ -253,7 +260,7 @@ def recipe(
     return {
         "data": f"{size.data} train, {len(train)} faces, flipped at random",
         # Chosen on validation faces, see `inpainting_search`.
-        "search": {"start": "mean", "steps": 40, "lr": 0.03, "far": 0.2},
+        "search": {"start": "mean", "steps": 40, "lr": 0.03, "far": 0.2, "law": LINEAR, "guess": inpaint.losses.GUESS},
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
         "steps": size.steps,
         "seed": seed,

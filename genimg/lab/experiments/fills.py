@@ -5,13 +5,12 @@ OpenCV and PyPatchMatch are an optional extra: pip install 'genimg-book[peers]'.
 Source: Telea, An image inpainting technique based on the fast marching method, 2004; Bertalmio, Bertozzi and Sapiro,
 Navier-Stokes, fluid dynamics, and image and video inpainting, 2001; Damelin and Hoang, On surface completion and image
 inpainting by biharmonic functions, 2018 (as in scikit-image); Barnes et al., PatchMatch, 2009 (as in PyPatchMatch);
-Tipping and Bishop, Probabilistic principal component analysis, 1999 (the law behind `Linear`).
+Hoerl and Kennard, Ridge regression, 1970 (what `inpaint.Linear` amounts to).
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from genimg._base.errors import UsageError, choice
 from genimg._base.errors import mask as checked_mask
+from genimg.problems.inpaint import Linear
 
 METHODS = {
     "telea": "Telea 2004, OpenCV",
@@ -33,66 +33,6 @@ METHODS = {
 LEARNED = ("mean-image", "gaussian")  # those that know training images
 RADIUS = 3  # pixels that OpenCV looks around; that of its tutorial
 PATCH = 7  # of PatchMatch: the default 15 is a quarter of a picture of 64 pixels
-COMPONENTS = 250
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A Gaussian law of images, x = mean + basis · h + noise · ε with normal h and ε: the means given some pixels.
-
-    E[x | x_known] is linear in the known pixels, and no linear answer has a smaller mean squared error if the mean and
-    the covariance of the images are these. In closed form: a k x k system per mask.
-
-    Attributes:
-        mean: (c, h, w).
-        basis: (c · h · w, k), columns orthogonal, as long as the deviations along them.
-        noise: deviation of what the basis leaves out, per number.
-
-    Source: Tipping & Bishop 1999, equations 6 and 7.
-
-    Example:
-        Two pixels that are alike up to a little noise: the known one tells the other.
-
-        >>> x = torch.randn(1000, 1, 1, 1, generator=torch.Generator().manual_seed(0)).expand(-1, 1, 1, 2)
-        >>> law = Linear.fit(x, components=1)
-        >>> y, known = torch.tensor([[[[0.5, 9.0]]]]), torch.tensor([[[[True, False]]]])
-        >>> [round(v, 2) for v in law.given(y, known).flatten().tolist()]
-        [0.5, 0.5]
-    """
-
-    mean: Tensor
-    basis: Tensor
-    noise: float
-
-    @classmethod
-    def fit(cls, images: Tensor, components: int = COMPONENTS) -> Linear:
-        """The law of most likelihood for images (N, c, h, w), uint8 or in [-1, 1].
-
-        Raises:
-            UsageError: if there are fewer images or numbers per image than components.
-        """
-        from sklearn.decomposition import PCA
-
-        x = images.flatten(1).float()
-        x = x / 127.5 - 1 if images.dtype == torch.uint8 else x
-        if not 0 < components < min(x.shape):
-            raise UsageError(f"{components} components need more images and numbers than that, got {tuple(x.shape)}")
-        found = PCA(components, svd_solver="randomized", random_state=0).fit(x.numpy())
-        noise = float(found.noise_variance_)
-        lengths = np.sqrt(np.maximum(found.explained_variance_ - noise, 0))
-        basis = torch.from_numpy((found.components_ * lengths[:, None]).T.astype(np.float32))
-        mean = torch.from_numpy(found.mean_.astype(np.float32))
-        return cls(mean.reshape(images.shape[1:]), basis, max(noise, 1e-6) ** 0.5)
-
-    def given(self, y: Tensor, known: Tensor) -> Tensor:
-        """E[x | known pixels of y] (n, c, h, w); known is (n, 1, h, w) bool."""
-        off = (y.cpu() - self.mean).flatten(1)
-        found = []
-        for x, mask in zip(off, known.cpu().expand_as(y).flatten(1), strict=True):
-            seen = self.basis[mask].double()
-            system = seen.T @ seen + self.noise**2 * torch.eye(seen.shape[1], dtype=torch.float64)
-            found.append(self.basis @ torch.linalg.solve(system, seen.T @ x[mask].double()).float())
-        return (torch.stack(found).reshape(y.shape) + self.mean).to(y)
 
 
 def opencv() -> Any:

@@ -21,7 +21,7 @@ from genimg._base.records import Record
 from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
-from genimg.lab.experiments import runner
+from genimg.lab.experiments import faces, runner
 from genimg.lab.experiments.inpainting_table import HOLES
 from genimg.numerics import metrics
 from genimg.problems import inpaint
@@ -71,12 +71,15 @@ SIZES = {
 
 
 class Variant(NamedTuple):
-    """One way to search: formulation, rate of Adam, where it starts (a key of `STARTS`), and steps of G after it."""
+    """One way to search: formulation, rate of Adam, where it starts (a key of `STARTS`), steps of G after it, and
+    whether it keeps near the best linear answer.
+    """
 
     formulation: inpaint.Formulation = inpaint.OURS
     lr: float = 0.03
     start: str = "mean"
     adapt: int = 0
+    law: bool = False
 
 
 STARTS = {
@@ -94,6 +97,9 @@ VARIANTS = {
     "no-weight": BASE._replace(formulation=replace(inpaint.OURS, window=None)),
     "no-gradient": BASE._replace(formulation=replace(inpaint.OURS, pixel=1.0, gradient=0.0)),
     "far": BASE._replace(formulation=inpaint.WIDE),
+    "guided": BASE._replace(formulation=inpaint.WIDE, law=True),
+    "guided-less": BASE._replace(formulation=replace(inpaint.WIDE, guess=0.03), law=True),
+    "guided-more": BASE._replace(formulation=replace(inpaint.WIDE, guess=0.3), law=True),
     "adapted": BASE._replace(formulation=inpaint.WIDE, adapt=4),
     "adapted-more": BASE._replace(formulation=inpaint.WIDE, adapt=12),
     "adapted-near": BASE._replace(adapt=4),
@@ -123,10 +129,13 @@ class Study(runner.Study[Size]):
         pool = law.sample(self.size.candidates)
         settings = {"size": asdict(self.size), "weights": weights}
         found = {}
+        law_of_images = self.law()
         E = functools.cache(partial(self.encoder, G, seed))  # trained when it is needed first
         for mask in HOLES:
             for name, variant in VARIANTS.items():
                 what = f"{mask}-{name}"
+                if variant.law:
+                    variant = variant._replace(formulation=replace(variant.formulation, law=law_of_images))
                 made = partial(self.curve, G, D, pool, E, self.masks[mask], variant)
                 path = self.job.of(seed) / f"{what}.json"
                 found[what] = self.job.part(f"seed {seed}: {what}", path, settings, made)
@@ -143,6 +152,12 @@ class Study(runner.Study[Size]):
         for network in pair:
             network.to(memory_format=torch.channels_last)
         return *pair, sha256(path)
+
+    def law(self) -> inpaint.Linear:
+        """The zoo's where faces are as large as its, else one of the pictures at hand."""
+        if self.size.side == 64:
+            return inpaint.Linear.load(faces.LINEAR)
+        return inpaint.Linear.fit(data.load(self.size.data, "train", size=self.size.side).images, components=8)
 
     def encoder(self, G: nn.Module, seed: int) -> nn.Module:
         """Known pixels and mask (n, c + 1, h, w) → (n, 2 d), of which the first d are near the z that G made them of.
@@ -204,6 +219,7 @@ class Study(runner.Study[Size]):
                 curves = [part["found"] for part in parts]
                 config: dict[str, Any] = {
                     **asdict(self.size), "lr": variant.lr, "adapt": variant.adapt, "psnr_by_steps": curves,
+                    "guess": variant.formulation.guess if variant.law else 0.0,
                     "start": STARTS[variant.start],
                 }  # fmt: skip
                 made[f"search-{mask}-{name}"] = self.job.record(

@@ -74,15 +74,18 @@ SIZES = {
 
 
 class Source(NamedTuple):
-    """A data set as sentences call it, its generator (None: untrained, to test the machinery), and its side."""
+    """A data set as sentences call it, its generator (None: untrained, to test the machinery), its side, and the law
+    that gives the best linear answer (None: it is fitted to the training images).
+    """
 
     called: str
     generator: str | None
     side: int
+    linear: str | None = None
 
 
 SOURCES = {
-    "celeba": Source("CelebA", "faces", 64),
+    "celeba": Source("CelebA", "faces", 64, "faces-linear"),
     "svhn": Source("SVHN", "svhn", 64),
     "mnist": Source("MNIST", "digits", 28),
     "scenes": Source("scenes", "scenes", 64),
@@ -139,14 +142,21 @@ class Study(runner.Study[Size]):
         trained = self.job.out / generator / f"{self.job.profile}-{seed}" / f"{generator}.safetensors"
         return trained if trained.is_file() else zoo.file(generator, "gan")
 
+    def law(self, name: str) -> inpaint.Linear:
+        """The law of the training images that the best linear answer knows."""
+        _, _, side, linear = SOURCES[name]
+        if linear is not None:
+            return inpaint.Linear.load(linear)
+        train = data.load(name, "train", size=side).images
+        return inpaint.Linear.fit(train, min(inpaint.linear.COMPONENTS, len(train) // 2))
+
     def task(self, name: str, seed: int) -> tuple[Task, str | None]:
         """The task of one data set and seed, and the SHA-256 of the generator's weights."""
         size, device, side = self.size, self.job.device, SOURCES[name].side
         pictures = data.load(name, "test", size=side)
         some = torch.randperm(len(pictures), generator=seeding.rng(seeding.child(seed, f"test {name}")))[: size.images]
         y = pictures.take(some).floats()
-        train = data.load(name, "train", size=side).images
-        law = fills.Linear.fit(train, min(fills.COMPONENTS, len(train) - 1))
+        law = self.law(name)
         path = self.weights(name, seed)
         G: nn.Module
         D: nn.Module
@@ -207,7 +217,7 @@ class Study(runner.Study[Size]):
 
     def of(self, name: str, found: list[dict[str, Any]]) -> dict[str, Record]:
         """Answers to the claims of the talk where it has this data set, and this project's own numbers."""
-        size, (called, _, side) = self.size, SOURCES[name]
+        size, (called, _, side, _) = self.size, SOURCES[name]
         parts = [part for one in found for part in one["parts"]]
         used = list({one["weights"] for one in found})
         config = {

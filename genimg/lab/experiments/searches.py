@@ -28,7 +28,7 @@ class Task:
 
     y: Tensor
     squares: Tensor
-    law: fills.Linear
+    law: inpaint.Linear
     G: nn.Module
     D: nn.Module
     pool: Tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from genimg._base import devices
 from genimg._base.errors import UsageError, at_least, positive
-from genimg.problems.inpaint.losses import Formulation, Loss
+from genimg.problems.inpaint.linear import Linear
+from genimg.problems.inpaint.losses import GUESS, OURS, Formulation, Loss
 
 STEPS = 300  # of a search, at most
 POOL = 256  # images generated and compared at once
@@ -28,12 +30,23 @@ class Search(NamedTuple):
         lr: of Adam.
         steps: updates at most.
         far: of `weight`, for the loss.
+        law: name of a `Linear` of the zoo, near whose answer the search keeps, or "".
+        guess: of `Formulation`, if there is a law.
     """
 
     start: str = "pool"
     lr: float = 0.1
     steps: int = STEPS
     far: float = 0.0
+    law: str = ""
+    guess: float = GUESS
+
+    @property
+    def formulation(self) -> Formulation:
+        """The talk's loss with what is said here beside it; `Formulation()` where nothing is."""
+        if not self.far and not self.law:
+            return Formulation()
+        return replace(OURS, far=self.far, law=Linear.load(self.law) if self.law else None, guess=self.guess)
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
@@ -44,14 +57,14 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40, far=0.0)
+            Search(start='mean', lr=0.1, steps=40, far=0.0, law='', guess=0.1)
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
             possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool")
-            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
-            if possible and numbers and how.lr > 0 and how.far >= 0:
+            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far, how.guess))
+            if possible and numbers and how.lr > 0 and min(how.far, how.guess) >= 0 and isinstance(how.law, str):
                 return how
         except (TypeError, ValueError, OverflowError):
             pass
