@@ -32,15 +32,15 @@ export function poisson(y, g, mask, [height, width]) {
 }
 
 // ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it from z = 0, the mean of all z, by short steps.
-// Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
-export async function* descend(search, y, mask, { steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
+// `given` is what the graph takes beside z. Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
+export async function* descend(search, given, { steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
   const dims = search.shape("z");
   const z = { data: new Float32Array(dims[0] * dims[1]), dims };
   const [mean, square] = [new Float64Array(z.data.length), new Float64Array(z.data.length)];
   let best = { loss: Infinity };
   let [mark, since] = [Infinity, 0]; // the loss to beat, and its age
   for (let step = 0; ; step++) {
-    const out = await search.run({ z, mask, y });
+    const out = await search.run({ z, ...given });
     const [x, loss, slope] = [out.x.data, out.loss.data[0], out.slope.data];
     if (loss < best.loss) best = { x, loss };
     if (mark === Infinity || best.loss < mark - tolerance * Math.abs(mark)) [mark, since] = [best.loss, 0];
@@ -85,7 +85,7 @@ export async function fillHere(model, url, mask, stopping) {
   try {
     const image = Object.assign(new Image(), { src: url });
     await image.decode().catch(() => Promise.reject(new Error("This picture cannot be read.")));
-    const search = await openLive(model, name);
+    const [search, law] = await Promise.all([openLive(model, name), openLive(model, "linear")]);
     answer({ frame: "" });
     const channels = model.get("colour") ? 3 : 1;
     const y = { data: planes(image, size, channels), dims: [1, channels, ...size] };
@@ -93,7 +93,8 @@ export async function fillHere(model, url, mask, stopping) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const began = performance.now();
     let [seen, last] = [0, null];
-    for await (last of descend(search, y, known, { steps })) {
+    const { expected } = await law.run({ mask: known, y }); // the best linear answer, near which the search keeps
+    for await (last of descend(search, { mask: known, y, expected }, { steps })) {
       if (stopping()) break;
       if (performance.now() - seen < 60) continue;
       answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(last.x, size) }) });

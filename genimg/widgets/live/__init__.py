@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from genimg.widgets.live.colours import shipped
 from genimg.widgets.live.graph import Graph, onnx_bytes
+from genimg.widgets.live.linear import linear
 from genimg.widgets.live.search import search
 from genimg.widgets.live.walks import digits, faces
 
@@ -18,6 +19,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "colours": shipped,
     "digits": digits,
     "faces": faces,
+    "linear": linear,
     "search": search,
 }
 """By name: what `openLive(model, name)` of the widgets can run."""
