@@ -213,7 +213,7 @@ def test_the_search_is_measured_along_its_way(tmp_path):
         base = curves[f"search-{mask}-base"]
         assert set(base) == {"0", "1", "2"} and records[f"search-{mask}-base"].mean == max(base.values())
         # Before the first step only the start counts.
-        moved = ("-pool", "-encoder", "-adapted", "-adapted-more", "-adapted-near")  # the first two by z
+        moved = ("-pool", "-encoder", "-adapted")  # the first two by z
         starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith(moved)}
         assert starts == {base["0"]} and curves[f"search-{mask}-pool"]["0"] != base["0"]
     G, D, _ = study(inpainting_search, tmp_path).networks(0)

@@ -41,8 +41,9 @@ class Sentence:
 
 SENTENCES = (
     Sentence(
-        "The critic of a WGAN is the optimal dual variable of transport: supremum and W1 are equal.",
-        "theory-w1-duality", 1e-6, "03_wasserstein_tv", "random laws; relative gap, below 1e-6",
+        "The supremum over 1-Lipschitz critics is W1: a WGAN's critic is the dual variable of transport.",
+        "theory-w1-duality", 1e-6, "03_wasserstein_tv",
+        "two exact solvers on random laws, relative gap below 1e-6; a trained critic only comes near",
         larger=False,
     ),
     Sentence(
@@ -79,6 +80,10 @@ SENTENCES = (
         "AUPRC over chance; faces in place of the talk's SVHN, which could not be had: a proxy",
     ),
     Sentence(
+        "It does so for photographs of anything, too.",
+        "history-ood-cifar10-plain", 0.5, "05b_beyond_history", "the same with CIFAR-10 as the one data set",
+    ),
+    Sentence(
         "The adversarial term makes colours more vivid.",
         "colours-imagenette-full-colourfulness", "colours-imagenette-no-wgan-colourfulness", "06_chromagan",
         "colourfulness; Imagenette in place of ImageNet",
@@ -86,7 +91,8 @@ SENTENCES = (
     Sentence(
         "The adversarial term makes coloured pictures more natural.",
         "colours-imagenette-full-accuracy", "colours-imagenette-no-wgan-accuracy", "06_chromagan",
-        "top-1 of a classifier in place of people, on Imagenette: a proxy",
+        "recognised by a classifier, their own trunk, in place of people, on Imagenette: a proxy by which plain grey "
+        "is above both",
     ),
     Sentence(
         "The adversarial term costs PSNR.",

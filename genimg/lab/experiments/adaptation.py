@@ -35,7 +35,6 @@ METHODS = {
     "guided": "the same, and kept near the best linear answer inside the hole",
     "mean": "the mean of several such answers",
     "adapted": "as `far`, then steps of the weights of a copy of G for each image",
-    "average": "the mean of several of these",
     "gaussian": fills.METHODS["gaussian"],
 }
 METRICS = {  # unit, better, what it is
@@ -111,16 +110,13 @@ def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
     z = latents(task.G, task, mask, WIDE, steps)[:, 0]
     guided = inpaint.guided(task.law)
-    others, others_guided = (
-        latents(task.G, task, mask, formulation, steps, task.size.restarts).unbind(1) for formulation in (WIDE, guided)
-    )
+    several = latents(task.G, task, mask, guided, steps, task.size.restarts).unbind(1)
     guides = {
         "search": pictures_of(task.G, near, batch),
         "far": pictures_of(task.G, z, batch),
         "guided": pictures_of(task.G, latents(task.G, task, mask, guided, steps)[:, 0], batch),
-        "mean": torch.stack([pictures_of(task.G, one, batch) for one in others_guided]).mean(0),
+        "mean": torch.stack([pictures_of(task.G, one, batch) for one in several]).mean(0),
         "adapted": inpaint.adapted(task.G, loss, z, ADAPT),
-        "average": torch.stack([inpaint.adapted(task.G, loss, one, ADAPT) for one in others]).mean(0),
         "gaussian": fills.fill("gaussian", task.y, mask, task.law),
         "truth": task.y,
     }

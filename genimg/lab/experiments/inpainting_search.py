@@ -101,8 +101,6 @@ VARIANTS = {
     "guided-less": BASE._replace(formulation=replace(inpaint.WIDE, guess=0.03), law=True),
     "guided-more": BASE._replace(formulation=replace(inpaint.WIDE, guess=0.3), law=True),
     "adapted": BASE._replace(formulation=inpaint.WIDE, adapt=4),
-    "adapted-more": BASE._replace(formulation=inpaint.WIDE, adapt=12),
-    "adapted-near": BASE._replace(adapt=4),
     "no-prior": BASE._replace(formulation=replace(inpaint.OURS, prior=0.0)),
 }
 
