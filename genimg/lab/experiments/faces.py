@@ -136,7 +136,8 @@ class Study(runner.Study[Size]):
         law = inpaint.Linear.fit(self.train.images, min(inpaint.linear.COMPONENTS, len(self.train) // 2))
         zoo.enter(
             LINEAR, law.save(folder / f"{LINEAR}.safetensors"), "linear", "linear",
-            {"components": law.basis.shape[1]}, {"data": f"{size.data} train, {len(self.train)} faces", "noise": law.noise},
+            {"components": law.basis.shape[1]},
+            {"data": f"{size.data} train, {len(self.train)} faces", "noise": law.noise},
         )  # fmt: skip
         digest = zoo.save("faces", size.architecture, arguments, average, D, about, folder=folder)
         return runner.made(found, device, watch.seconds, weights=digest)
