@@ -134,11 +134,13 @@ class Study(runner.Study[Size]):
         found = measure({"average": average.eval(), "last": G.eval()}, self.train, self.test, seed, size)
         about = recipe(size, self.train, seed, self.job.profile, device, found)
         law = inpaint.Linear.fit(self.train.images, min(inpaint.linear.COMPONENTS, len(self.train) // 2))
-        zoo.enter(
-            LINEAR, law.save(folder / f"{LINEAR}.safetensors"), "linear", "linear",
-            {"components": law.basis.shape[1]},
-            {"data": f"{size.data} train, {len(self.train)} faces", "noise": law.noise},
-        )  # fmt: skip
+        told = {
+            "data": f"{size.data} train, {len(self.train)} faces", "noise": law.noise, "steps": 0, "seed": seed,
+            "objective": "closed form: principal components, and the noise that fills squares in held-out faces best",
+            "profile": self.job.profile, "device": about["device"],
+        }  # fmt: skip
+        file = law.save(folder / f"{LINEAR}.safetensors")
+        zoo.enter(LINEAR, file, "linear", "linear", {"components": law.basis.shape[1]}, told)
         digest = zoo.save("faces", size.architecture, arguments, average, D, about, folder=folder)
         return runner.made(found, device, watch.seconds, weights=digest)
 
