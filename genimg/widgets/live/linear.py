@@ -25,6 +25,10 @@ class Answer(nn.Module):
         [0.5, 0.5]
     """
 
+    mean: Tensor
+    basis: Tensor
+    lengths: Tensor
+
     def __init__(self, law: Linear) -> None:
         super().__init__()
         self.register_buffer("mean", law.mean.flatten()[None])
