@@ -161,6 +161,14 @@ def test_a_picture_that_needs_its_colours_keeps_them():
     assert picture.mode == "RGB" and (np.asarray(picture) == pixels).all()
 
 
+def test_a_small_face_in_colour_among_grey_ones_keeps_its_colours():
+    grey = np.random.default_rng(0).integers(0, 256, (800, 800, 1), dtype=np.uint8).repeat(3, 2)
+    assert pictured(grey).mode == "P"
+    some = grey.copy()
+    some[16:48, 16:48] = np.random.default_rng(1).integers((120, 60, 30), (250, 190, 160), (32, 32, 3), dtype=np.uint8)
+    assert pictured(some).mode == "RGB"
+
+
 def test_warnings_on_stderr_stay_visible():
     cell = nbformat.v4.new_code_cell("x", execution_count=1)
     cell.outputs = [nbformat.v4.new_output("stream", name=n, text=t) for n, t in (("stderr", "w"), ("stdout", "o"))]
