@@ -111,7 +111,7 @@ SENTENCES = (
     Sentence(
         "With the centre missing it does so, too.",
         "inpainting-celeba-centre-over-yeh", 0.0, "07_inpainting",
-        "the same; two of the four are above Yeh's. Which of the talk's tables is the centre is our guess",
+        "the same; its two rows with most weight on the gradients are below. Which table is the centre is our guess",
     ),
 )  # fmt: skip
 
