@@ -148,7 +148,6 @@ QUOTED = {
     ("06_chromagan", "23.6"): "what somebody else reports, linked",
     ("07_inpainting", "1.36"): "difference of two claims of the talk",
     ("07_inpainting", "2.57"): "the same",
-    ("07_inpainting", "0.15"): "the same",
     ("07_inpainting", "0.43"): "the same",
     ("08_scorecard", "92"): "arithmetic on a claim, in an exercise",
     ("08_scorecard", "79"): "arithmetic on a claim, in an exercise",
