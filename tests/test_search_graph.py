@@ -49,6 +49,9 @@ def test_the_linear_answer_of_the_page_is_that_of_the_package(preset):
     y = (LAW.mean + (LAW.basis @ torch.randn(LAW.basis.shape[1], generator=rng)).view_as(LAW.mean))[None].clamp(-1, 1)
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
     off = Answer(LAW)(mask, y) - LAW.given(y, mask == 1)
+    one = torch.ones(1, 1, 64, 64)
+    one[..., 30, 30] = 0  # done at the first step
+    assert (Answer(LAW)(one, y) - LAW.given(y, one == 1)).abs().max() < 0.1 / 127.5
     assert off.abs().max() < (4 if preset in ("left", "right", "top", "bottom") else 0.1) / 127.5  # grey values
 
 

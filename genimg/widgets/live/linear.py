@@ -11,6 +11,8 @@ from genimg.widgets.live.graph import Graph
 
 STEPS = 60  # of conjugate gradients: where half a face is missing, the error is below four grey values of 256
 
+TINY = 1e-9  # with a small hole they are done after a few steps, and go on at nothing divided by nothing
+
 
 class Answer(nn.Module):
     """(mask (1, 1, h, w), y (1, c, h, w)) → E[x | known pixels of y] (1, c, h, w), as `Linear.given`.
@@ -48,11 +50,11 @@ class Answer(nn.Module):
         size = (rest * along).sum()
         for _ in range(STEPS):
             pulled = system(along)
-            step = size / ((along * pulled).sum() + 1e-20)
+            step = size / (along * pulled).sum().clamp(min=TINY)
             h, rest = h + step * along, rest - step * pulled
             eased = rest / behind
             last, size = size, (rest * eased).sum()
-            along = eased + size / (last + 1e-20) * along
+            along = eased + size / last.clamp(min=TINY) * along
         return (h @ self.basis.T + self.mean).unflatten(1, y.shape[1:])
 
 
