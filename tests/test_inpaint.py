@@ -575,6 +575,17 @@ def test_a_guided_search_pays_for_leaving_the_best_linear_answer():
     )
 
 
+def test_a_law_of_many_images_takes_some_of_them(monkeypatch):
+    from sklearn.decomposition import PCA
+
+    x = torch.linspace(-1, 1, 101)[:, None, None, None] + 1e-3 * torch.randn(101, 1, 2, 2, generator=gi.rng(0))
+    seen, fit = [], PCA.fit
+    monkeypatch.setattr(ip.linear, "MOST", 11 * 4 + 3)
+    monkeypatch.setattr(PCA, "fit", lambda self, rows: seen.append(rows) or fit(self, rows))
+    law = ip.Linear.fit(x, components=1, noise=0.1)
+    assert len(seen[0]) == 11 and abs(float(law.mean.mean())) < 0.01  # from the first to the last, at equal distances
+
+
 def test_a_law_is_kept_whole_and_refuses_other_files_and_other_pictures(tmp_path):
     x = torch.randint(0, 256, (60, 3, 4, 4), generator=gi.rng(0), dtype=torch.uint8)
     law = ip.Linear.fit(x, components=5)

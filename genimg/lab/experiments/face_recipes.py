@@ -88,11 +88,9 @@ class Study(runner.Study[Size]):
         found = {}
         for name, changes in RECIPES.items():
             folder = self.job.of(seed) / name
-            told, made = (
-                f"seed {seed}: {name}",
-                partial(self.trained, seed, {**asdict(self.size.base), **changes}, folder),
-            )
-            found[name] = self.job.part(told, folder.with_suffix(".json"), {**settings, "recipe": changes}, made)
+            made = partial(self.trained, seed, {**asdict(self.size.base), **changes}, folder)
+            path, told = folder.with_suffix(".json"), {**settings, "recipe": changes}
+            found[name] = self.job.part(f"seed {seed}: {name}", path, told, made)
         return found
 
     def trained(self, seed: int, recipe: dict[str, Any], folder: Path) -> dict[str, Any]:

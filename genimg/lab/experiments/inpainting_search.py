@@ -46,28 +46,14 @@ class Size:
 SIZES = {
     "quick": Size("lfw", "test", 32, images=3, looks=(0, 1, 2), candidates=4, encoder_steps=2, batch=4, amp=False),
     "cpu": Size(
-        "celeba",
-        "val",
-        64,
-        images=32,
-        looks=(0, 10, 20, 40, 60),
-        candidates=256,
-        encoder_steps=1500,
-        batch=32,
+        "celeba", "val", 64, images=32, looks=(0, 10, 20, 40, 60), candidates=256, encoder_steps=1500, batch=32,
         amp=True,
     ),
     "full": Size(
-        "celeba",
-        "val",
-        64,
-        images=500,
-        looks=(0, 10, 20, 40, 60, 100, 200, 400),
-        candidates=2048,
-        encoder_steps=20_000,
-        batch=256,
-        amp=True,
+        "celeba", "val", 64, images=500, looks=(0, 10, 20, 40, 60, 100, 200, 400), candidates=2048,
+        encoder_steps=20_000, batch=256, amp=True,
     ),
-}
+}  # fmt: skip
 
 
 class Variant(NamedTuple):

@@ -21,6 +21,7 @@ KIND = "genimg linear answer"
 COMPONENTS = 250
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # variances per number, for values in [-1, 1], of which `fit` chooses
 HELD_OUT = 200  # images on which it chooses
+MOST = 250_000_000  # numbers that it takes, one gigabyte
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,8 @@ class Linear:
     def fit(cls, images: Tensor, components: int = COMPONENTS, noise: float | None = None) -> Linear:
         """The law of images (N, c, h, w), uint8 or in [-1, 1]: mean and principal components.
 
+        Of many images it takes some, at equal distances, so that they fit into memory (`MOST`).
+
         Args:
             noise: variance; None chooses it from `NOISES`, so that squares in the middle of the last images, which the
                 law then does not learn from, are filled best.
@@ -65,6 +68,9 @@ class Linear:
         """
         from sklearn.decomposition import PCA
 
+        room = MOST // max(1, images[:1].numel())
+        if len(images) > room:
+            images = images[torch.linspace(0, len(images) - 1, room).long()]
         x = images / 127.5 - 1 if images.dtype == torch.uint8 else images.float()
         held_out = x[len(x) - (min(HELD_OUT, len(x) // 10) if noise is None else 0) :]
         rows = x[: len(x) - len(held_out)].flatten(1)

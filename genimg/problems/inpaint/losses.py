@@ -22,7 +22,7 @@ from genimg.problems.inpaint.linear import Linear
 from genimg.problems.inpaint.weight import WINDOW, edge_weight, weight
 
 YEH_LAMBDA = 0.003  # Yeh et al. 2017, section 3.4
-GUESS = 0.1  # chosen on validation faces
+GUESS = 0.1  # chosen on validation faces, by number and by eye: more lowers the error and blurs
 
 
 def l1(x: Tensor) -> Tensor:
