@@ -228,6 +228,14 @@ def test_a_second_run_keeps_the_other_chapters_in_the_manifest(project, tmp_path
     assert "7\n" in notebooks.code_cells(notebooks.read(notebook))[-1].outputs[0].text
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sockets that are files")
+def test_kernels_that_start_at_once_cannot_be_given_the_same_port(project, tmp_path):
+    project("01_a", "import json, ipykernel\nprint(json.load(open(ipykernel.get_connection_file()))['transport'])")
+    assert genimg("run", "--out", "runs").exit_code == 0
+    nb = notebooks.read(tmp_path / "runs" / "01_a.ipynb")
+    assert notebooks.code_cells(nb)[-1].outputs[0].text == "ipc\n"
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_control_c_ends_the_kernel_and_says_one_word(project, tmp_path, jobs):
     mark = tmp_path / "kernel"

@@ -216,6 +216,8 @@ def _own_interpreter() -> type:
 
     class OwnInterpreter(AsyncKernelManager):
         shutdown_wait_time = Float(2.0)  # a kernel that computes when Ctrl-C is pressed does not answer; then kill it
+        if os.name == "posix":  # sockets that are files: two kernels that start at once may be given the same port
+            transport = "ipc"
 
         @property
         def kernel_spec(self) -> KernelSpec:
