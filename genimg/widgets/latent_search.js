@@ -31,11 +31,11 @@ export function poisson(y, g, mask, [height, width]) {
   return x;
 }
 
-// ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it from z = 0, the mean of all z, by short steps.
+// ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it, by short steps from `start`, else from z = 0, the mean of all z.
 // `given` is what the graph takes beside z. Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
-export async function* descend(search, given, { steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
+export async function* descend(search, given, { start, steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
   const dims = search.shape("z");
-  const z = { data: new Float32Array(dims[0] * dims[1]), dims };
+  const z = { data: new Float32Array(start ?? dims[0] * dims[1]), dims };
   const [mean, square] = [new Float64Array(z.data.length), new Float64Array(z.data.length)];
   let best = { loss: Infinity };
   let [mark, since] = [Infinity, 0]; // the loss to beat, and its age
@@ -85,7 +85,7 @@ export async function fillHere(model, url, mask, stopping) {
   try {
     const image = Object.assign(new Image(), { src: url });
     await image.decode().catch(() => Promise.reject(new Error("This picture cannot be read.")));
-    const [search, law] = await Promise.all([openLive(model, name), openLive(model, "linear")]);
+    const [search, law, encoder] = await Promise.all([name, "linear", "encoder"].map((one) => openLive(model, one)));
     answer({ frame: "" });
     const channels = model.get("colour") ? 3 : 1;
     const y = { data: planes(image, size, channels), dims: [1, channels, ...size] };
@@ -94,7 +94,8 @@ export async function fillHere(model, url, mask, stopping) {
     const began = performance.now();
     let [seen, last] = [0, null];
     const { expected } = await law.run({ mask: known, y }); // the best linear answer, near which the search keeps
-    for await (last of descend(search, { mask: known, y, expected }, { steps })) {
+    const start = (await encoder.run({ mask: known, y })).z.data;
+    for await (last of descend(search, { mask: known, y, expected }, { start, steps })) {
       if (stopping()) break;
       if (performance.now() - seen < 60) continue;
       answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(last.x, size) }) });

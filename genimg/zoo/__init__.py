@@ -3,7 +3,8 @@
 `trained/manifest.json` says, per name: which architecture with which arguments, trained on what, how long, with which
 seed, how good, and the SHA-256 that a file must have to be loaded. An entry is of one kind: `gan`, a generator of
 images and its critic, or `colours`, a generator of chroma and its critic, both of which `load` gives; or `detector`,
-which `genimg.problems.anomaly.Detector.load` gives; or `linear`, which `genimg.problems.inpaint.Linear.load` gives.
+which `genimg.problems.anomaly.Detector.load` gives; or `linear` or `encoder`, which `Linear.load` and `Encoder.load` of
+`genimg.problems.inpaint` give.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ ARCHITECTURES: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
 }
 COLOURS = ("chromagan",)  # those of kind "colours"; the others are of kind "gan"
 KINDS = {"gan": "a GAN", "colours": "a colouring network"}
-USES = {"gan": "genimg inpaint", "colours": "genimg colorize", "detector": "genimg detect", "linear": "genimg inpaint"}
+USES = {"colours": "genimg colorize", "detector": "genimg detect"} | dict.fromkeys(
+    ("gan", "linear", "encoder"), "genimg inpaint"
+)
 
 
 def manifest() -> dict[str, dict[str, Any]]:

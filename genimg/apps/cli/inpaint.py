@@ -102,7 +102,7 @@ def inpaint(
     pool = law.sample(max(CANDIDATES, restarts))
     options: dict[str, Any] = {
         "blend": blend, "batch": batch, "restarts": restarts, "keep": [Path(model), Path(source)],
-        "first": torch.zeros(law.dim, device=where) if how.start == "mean" else None,
+        "first": how.first(G),
         "steps": how.steps if steps is None else steps, "lr": how.lr,
         "formulation": how.formulation,
         "adapt": adapt,

@@ -121,11 +121,15 @@ def dcgan(
         return G, D
 
 
-def encoder(latent: int = 128, size: int = 64, channels: int = 3, width: int = 48, seed: int | None = None) -> Critic:
+def encoder(
+    latent: int = 128, size: int = 64, channels: int = 3, width: int = 48, seed: int | None = None,
+    deviations: bool = True,
+) -> Critic:  # fmt: skip
     """Image (n, channels, size, size) → (n, 2 · latent), means and log deviations of z: a critic's layers.
 
     Args:
         latent, size, channels, width, seed: as for `dcgan`.
+        deviations: False gives the means alone, (n, latent).
 
     Source: Kingma & Welling 2014; the layers are those of `dcgan`'s critic.
 
@@ -136,4 +140,4 @@ def encoder(latent: int = 128, size: int = 64, channels: int = 3, width: int = 4
     """
     side, halvings = doublings("encoder", size, width)
     with seeded(seed):
-        return Critic(channels, [width * 2**k for k in range(halvings)], side, 2 * latent)
+        return Critic(channels, [width * 2**k for k in range(halvings)], side, latent * (1 + deviations))

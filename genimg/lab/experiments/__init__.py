@@ -138,6 +138,12 @@ EXPERIMENTS = {
             ("face-recipes-",),
         ),
         Experiment(
+            "face-encoder",
+            "an encoder that completes faces in the range of the generator, where searches start; weights for the zoo",
+            ("face-encoder-",),
+            after=("faces",),
+        ),
+        Experiment(
             "chromagan",
             "colour from grey: ChromaGAN, its ablation, other objectives, trivial answers",
             ("chromagan-", "color-"),
@@ -151,19 +157,19 @@ EXPERIMENTS = {
             "inpainting-search",
             "how the latent space is searched best: start, rate, steps and terms, on validation faces",
             ("search-",),
-            after=("faces",),
+            after=("faces", "face-encoder"),
         ),
         Experiment(
             "inpainting-table",
             "the talk's two tables of inpainting, and fills that need no generator",
             ("inpaint-", "inpainting-"),
-            after=("digits", "faces"),
+            after=("digits", "faces", "face-encoder"),
         ),
         Experiment(
             "adaptation",
             "what the search gains where all known pixels count a little, and where the generator adapts to the image",
             ("adapted-",),
-            after=("faces",),
+            after=("faces", "face-encoder"),
         ),
     )
 }

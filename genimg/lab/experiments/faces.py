@@ -23,6 +23,7 @@ from torch.nn.functional import avg_pool2d
 from genimg import data, zoo
 from genimg._base import devices, seeding
 from genimg._base.records import Record
+from genimg._base.weights import sha256
 from genimg.gan import networks, objectives
 from genimg.gan.distributions import Gaussian, Mirrored, Pushforward, pictures
 from genimg.gan.training import critic_steps, encoder_steps, gan_steps
@@ -195,6 +196,20 @@ def shape_of(size: Size, train: data.Images) -> dict[str, Any]:
         "latent": size.latent, "size": size.side, "channels": train.images.shape[1], "width": size.width,
         "up": size.up, "critic_width": size.critic_width,
     }  # fmt: skip
+
+
+def here(job: runner.Job, side: int, channels: int, seed: int) -> tuple[nn.Module, nn.Module, str | None]:
+    """What `genimg train faces` left for this profile and seed, else the zoo's, and its SHA-256.
+
+    Untrained ones where faces are small, to test the machinery.
+    """
+    if side != 64:
+        G, D = networks.dcgan(8, side, channels, 8, seed=seeding.child(seed, "networks"))
+        return inpaint.frozen(G.to(job.device)), inpaint.frozen(D.to(job.device)), None
+    trained = job.out / "faces" / f"{job.profile}-{seed}" / "faces.safetensors"
+    path = trained if trained.is_file() else zoo.file("faces", "gan")
+    G, D = (network.to(memory_format=torch.channels_last) for network in zoo.load(path, job.device))
+    return G, D, sha256(path)
 
 
 def untrained(

@@ -108,7 +108,7 @@ class Study(runner.Study[Size]):
 
     def parts(self, seed: int) -> dict[str, runner.Part]:
         """By mask and variant: PSNR of the mean MSE after each number of steps that is looked at."""
-        G, D, weights = self.networks(seed)
+        G, D, weights = faces.here(self.job, self.size.side, self.y.shape[1], seed)
         law = Gaussian(int(G.latent), seeding.rng(seeding.child(seed, "pool"), self.job.device))  # type: ignore[arg-type]
         pool = law.sample(self.size.candidates)
         settings = {"size": asdict(self.size), "weights": weights}
@@ -124,18 +124,6 @@ class Study(runner.Study[Size]):
                 path = self.job.of(seed) / f"{what}.json"
                 found[what] = self.job.part(f"seed {seed}: {what}", path, settings, made)
         return found
-
-    def networks(self, seed: int) -> tuple[nn.Module, nn.Module, str | None]:
-        """What `genimg train faces` left for this profile, else the zoo's; untrained ones where faces are small."""
-        trained = self.job.out / "faces" / f"{self.job.profile}-{seed}" / "faces.safetensors"
-        if self.size.side != 64:
-            G, D = networks.dcgan(8, self.size.side, self.y.shape[1], 8, seed=seeding.child(seed, "networks"))
-            return inpaint.frozen(G.to(self.job.device)), inpaint.frozen(D.to(self.job.device)), None
-        path = trained if trained.is_file() else zoo.file("faces", "gan")
-        pair = zoo.load(path, self.job.device)
-        for network in pair:
-            network.to(memory_format=torch.channels_last)
-        return *pair, sha256(path)
 
     def law(self) -> inpaint.Linear:
         """The zoo's where faces are as large as its, else one of the pictures at hand."""

@@ -176,7 +176,7 @@ class Study(runner.Study[Size]):
         pool = latent.sample(size.candidates)
         level = inpaint.critic_level(G, D, latent)
         how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, inpaint.Search("pool", LR, size.steps))
-        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how)
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, how.first(G))
         return task, None if path is None else sha256(path)
 
     def measure(self, name: str, seed: int) -> dict[str, Any]:

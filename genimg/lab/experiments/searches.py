@@ -35,11 +35,11 @@ class Task:
     level: inpaint.Level
     size: Size
     how: inpaint.Search
+    first: Tensor | inpaint.Encoder | None  # of `how`
 
     def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
-        """(n, restarts, d): the best of the pool, or the mean of all z and then the best of the pool."""
-        mean = torch.zeros_like(self.pool[0]) if self.how.start == "mean" else None
-        return inpaint.best_starts(self.G, loss, self.pool, restarts, mean)
+        """(n, restarts, d): the best of the pool, or where the recipe says and then the best of the pool."""
+        return inpaint.best_starts(self.G, loss, self.pool, restarts, self.first)
 
     def mask(self, name: str) -> Tensor:
         """(1, 1, h, w) for "centre", (n, 1, h, w) for "squares"."""
@@ -145,7 +145,7 @@ def reach(task: Task) -> dict[str, Any]:
     size = task.size
     everything = torch.ones(1, 1, *task.y.shape[2:])
     distance = inpaint.Formulation(1.0, 0.0, 0.0, norm=inpaint.l2, window=None)
-    restarts = 1 if task.how.start == "mean" else size.restarts
+    restarts = size.restarts if task.first is None else 1
     z = latents(task.G, task, everything, distance, size.reach_steps, restarts)
     images = pictures_of(task.G, z[:, 0], size.batch)
     return {

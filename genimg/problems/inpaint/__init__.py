@@ -8,6 +8,7 @@ Source: Vitoria, Sintes & Ballester 2019; Yeh et al. 2017; the talk, part 4.
 
 from genimg.problems.inpaint.adaptation import adapted
 from genimg.problems.inpaint.completion import BLENDS, Inpainted, blend, complete, inpaint
+from genimg.problems.inpaint.encoder import Encoder
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, inpaint_files, read_mask
 from genimg.problems.inpaint.linear import Linear
 from genimg.problems.inpaint.losses import (

@@ -221,7 +221,7 @@ class Loss:
             raise UsageError("the mask leaves nothing known: there is nothing that the search could fit")
         if window is not None and not far and bool(known.flatten(1).all(1).any()):
             raise UsageError("nothing is missing, so W is zero; window=None fits all pixels")
-        self.D, self.formulation = D, formulation
+        self.D, self.formulation, self.known = D, formulation, known
         self.law = formulation.law if formulation.guess else None
         if self.law is not None:
             self.expected, self.missing = self.law.given(self.y, known), (~known).to(self.y)

@@ -175,6 +175,41 @@ def preset(name: str, size: Size, seed: int = 0) -> Tensor:
     return PRESETS[choice(name, "mask", PRESETS)](size, seed)
 
 
+class Holes:
+    """A law of masks: those of `PRESETS`, the centre most often, and rectangles of any place and form.
+
+    Of those that are drawn, some are drawn once and then chosen from.
+
+    Args:
+        size: side in pixels, 8 at least.
+        rng: chooses; its device is the samples' device.
+        count: masks of a kind.
+
+    Example:
+        >>> Holes(8, rng(0), count=2).sample(3).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(self, size: int, rng: torch.Generator, count: int = 300) -> None:
+        self.rng = rng
+        draw = torch.Generator().manual_seed(0)
+        kinds = [torch.cat([make(at_least(size, 8, "size"), k) for k in range(count)]) for make in PRESETS.values()]
+        boxes = torch.ones(count, 1, size, size)
+        for box in boxes:
+            height, width = torch.randint(size // 8, size * 5 // 8, (2,), generator=draw).tolist()
+            top, left = (int(torch.randint(size - side + 1, (1,), generator=draw)) for side in (height, width))
+            box[:, top : top + height, left : left + width] = 0
+        self.masks = torch.stack([*kinds, boxes]).bool().to(rng.device)
+        often = {"centre": 6.0, "squares": 4.0}
+        self.shares = torch.tensor([often.get(name, 1.0) for name in PRESETS] + [4.0], device=rng.device)
+
+    def sample(self, n: int) -> Tensor:
+        """(n, 1, h, w), 1 = known."""
+        kind = torch.multinomial(self.shares, n, replacement=True, generator=self.rng)
+        which = torch.randint(self.masks.shape[1], (n,), generator=self.rng, device=self.rng.device)
+        return self.masks[kind, which].float()
+
+
 def read(path: str | Path, invert: bool = False) -> Tensor:
     """The mask in a picture file: white = known, black = missing, grey is taken for the nearer of the two.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genimg._base import devices
 from genimg._base.errors import UsageError, at_least, positive
+from genimg.problems.inpaint.encoder import Encoder
 from genimg.problems.inpaint.linear import Linear
 from genimg.problems.inpaint.losses import GUESS, OURS, Formulation, Loss
 
@@ -26,12 +27,13 @@ class Search(NamedTuple):
     """How a generator is searched.
 
     Attributes:
-        start: "mean", at z = 0, the mean of all z, or "pool", at the best of many random z.
+        start: "mean", at z = 0, the mean of all z, "pool", at the best of many random z, or "encoder".
         lr: of Adam.
         steps: updates at most.
         far: of `weight`, for the loss.
         law: name of a `Linear` of the zoo, near whose answer the search keeps, or "".
         guess: of `Formulation`, if there is a law.
+        encoder: name of an `Encoder` of the zoo, for that start.
     """
 
     start: str = "pool"
@@ -40,6 +42,19 @@ class Search(NamedTuple):
     far: float = 0.0
     law: str = ""
     guess: float = GUESS
+    encoder: str = ""
+
+    def first(self, G: nn.Module) -> Encoder | Tensor | None:
+        """Where each search starts, for `best_starts`; None where that is the pool.
+
+        An encoder that was trained with another generator knows nothing of this one, which then starts at the mean.
+        """
+        if self.start == "pool":
+            return None
+        device = next(G.parameters()).device
+        if self.start == "encoder" and (known := Encoder.load(self.encoder)).fits(G):
+            return known.to(device)
+        return torch.zeros(int(G.latent), device=device)  # type: ignore[arg-type]
 
     @property
     def formulation(self) -> Formulation:
@@ -57,14 +72,15 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40, far=0.0, law='', guess=0.1)
+            Search(start='mean', lr=0.1, steps=40, far=0.0, law='', guess=0.1, encoder='')
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
-            possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool")
+            possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool", "encoder")
             numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far, how.guess))
-            if possible and numbers and how.lr > 0 and min(how.far, how.guess) >= 0 and isinstance(how.law, str):
+            named = isinstance(how.law, str) and isinstance(how.encoder, str)
+            if possible and numbers and named and how.lr > 0 and min(how.far, how.guess) >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass
@@ -111,14 +127,17 @@ def frozen(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1, first: Tensor | None = None) -> Tensor:
+def best_starts(
+    G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1, first: Tensor | Encoder | None = None
+) -> Tensor:
     """For each image the `restarts` of the pool that cost least: G once per z of the pool, for all images together.
 
     Args:
         G: generator (k, d) → (k, c, h, w).
         loss: of the n images.
         pool: (N, d), N ≥ restarts; N = restarts gives every image the whole pool, random starts if it is random.
-        first: (d,), a start of every image before the best of the pool, such as the mean of all z.
+        first: a start of every image before the best of the pool: (d,), such as the mean of all z, or an encoder, which
+            gives each its own.
 
     Returns:
         (n, restarts, d), `first` and then the best first.
@@ -127,7 +146,8 @@ def best_starts(G: nn.Module, loss: Loss, pool: Tensor, restarts: int = 1, first
         UsageError: a pool that is too small.
     """
     if first is not None:
-        own = first.expand(len(loss), 1, -1)
+        z = first(loss.y, loss.known) if isinstance(first, Encoder) else first
+        own = z.expand(len(loss), -1)[:, None]
         if at_least(restarts, 1, "restarts") == 1:
             return own
         return torch.cat([own, best_starts(G, loss, pool, restarts - 1)], dim=1)
@@ -239,7 +259,7 @@ def searches(
     *,
     restarts: int = 1,
     batch: int = 64,
-    first: Tensor | None = None,
+    first: Tensor | Encoder | None = None,
     **search: Any,
 ) -> Iterator[tuple[Tensor, SearchStep]]:
     """The search for any number of images, a batch after the other, each from its best starts.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genimg.widgets.live.colours import shipped
+from genimg.widgets.live.encoder import encoder
 from genimg.widgets.live.graph import Graph, onnx_bytes
 from genimg.widgets.live.linear import linear
 from genimg.widgets.live.search import search
@@ -18,6 +19,7 @@ from genimg.widgets.live.walks import digits, faces
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "colours": shipped,
     "digits": digits,
+    "encoder": encoder,
     "faces": faces,
     "linear": linear,
     "search": search,
