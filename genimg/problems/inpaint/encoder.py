@@ -24,7 +24,7 @@ from genimg.problems.inpaint.masks import Holes
 
 KIND = "genimg encoder"
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue, as in ITU-R BT.601
-MISSING, FEATURES, CRITIC = 4.0, 20.0, 0.2  # weights of the loss, chosen on validation faces
+MISSING, FEATURES, CRITIC = 4.0, 30.0, 0.3  # weights of the loss, chosen on validation faces
 
 
 class Encoder:
