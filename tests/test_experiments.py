@@ -213,11 +213,14 @@ def test_the_search_is_measured_along_its_way(tmp_path):
         base = curves[f"search-{mask}-base"]
         assert set(base) == {"0", "1", "2"} and records[f"search-{mask}-base"].mean == max(base.values())
         # Before the first step only the start counts.
-        moved = ("-pool", "-encoder", "-adapted")  # the first two by z
+        others = [name for name, variant in inpainting_search.VARIANTS.items() if variant.start != "mean"]
+        moved = (*(f"-{name}" for name in others), "-adapted")
         starts = {curve["0"] for name, curve in curves.items() if mask in name and not name.endswith(moved)}
         assert starts == {base["0"]} and curves[f"search-{mask}-pool"]["0"] != base["0"]
-    G, D, _ = study(inpainting_search, tmp_path).networks(0)
-    y, mask = study(inpainting_search, tmp_path).y, masks.centre_square(32)
+        assert curves[f"search-{mask}-encoder"]["0"] == curves[f"search-{mask}-encoder-guided"]["0"] != base["0"]
+    here = study(inpainting_search, tmp_path)
+    G, D, _ = faces.here(here.job, 32, here.y.shape[1], 0)
+    y, mask = here.y, masks.centre_square(32)
     x = inpaint.complete(G, y, mask, torch.zeros(3, 8))[2]
     assert curves["search-centre-base"]["0"] == pytest.approx(metrics.psnr(x, y, 2, "mse"), abs=1e-3)
 
@@ -229,6 +232,7 @@ def test_adapting_is_measured_beside_the_search_of_the_table(tmp_path):
         of = {name: records[f"adapted-{mask}-{name}"] for name in (*adaptation.METHODS, "gain")}
         assert of["gain"].mean == pytest.approx(of["adapted"].mean - of["search"].mean)
         assert of["adapted"].mean != of["far"].mean != of["search"].mean
+        assert of["encoder"].mean != of["started"].mean != of["search"].mean
     # The talk's row of the table is the same search on the same faces.
     task, _ = study(inpainting_table, tmp_path).task("lfw", 0)
     cell = searches.search(task, task.mask("centre"), inpaint.OURS)

@@ -71,7 +71,6 @@ def inpaint(
       genimg inpaint digits scans/ --mask centre --out filled/
       genimg inpaint faces photo.jpg --mask hole.png --out filled/
     """
-    import torch
 
     from genimg import data, zoo
     from genimg._base import devices, seeding

@@ -20,8 +20,8 @@ from genimg import data, zoo
 from genimg._base import seeding
 from genimg._base.records import Record
 from genimg.lab.experiments import fills, inpainting_table, runner
-from genimg.lab.experiments.cells import Cell, psnr, score
-from genimg.lab.experiments.inpainting_table import DEVIATIONS, HOLES, SOURCES
+from genimg.lab.experiments.cells import HOLES, Cell, psnr, score
+from genimg.lab.experiments.inpainting_table import DEVIATIONS, SOURCES
 from genimg.lab.experiments.looks import Looks
 from genimg.lab.experiments.searches import Task, latents, pictures_of
 from genimg.problems import inpaint
@@ -35,6 +35,8 @@ METHODS = {
     "guided": "the same, and kept near the best linear answer inside the hole",
     "mean": "the mean of several such answers",
     "adapted": "as `far`, then steps of the weights of a copy of G for each image",
+    "encoder": "what the encoder makes of the known pixels, without a search",
+    "started": "the same, and then a search as the recipe of the weights says",
     "gaussian": fills.METHODS["gaussian"],
 }
 METRICS = {  # unit, better, what it is
@@ -110,6 +112,9 @@ def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
     z = latents(task.G, task, mask, WIDE, steps)[:, 0]
     guided = inpaint.guided(task.law)
+    assert task.encoder is not None, "the recipe of faces names one"
+    begun = task.encoder(task.y, mask.to(task.y))
+    started = latents(task.G, task, mask, task.how.formulation, steps, start=begun[:, None])
     several = latents(task.G, task, mask, guided, steps, task.size.restarts).unbind(1)
     guides = {
         "search": pictures_of(task.G, near, batch),
@@ -117,6 +122,8 @@ def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
         "guided": pictures_of(task.G, latents(task.G, task, mask, guided, steps)[:, 0], batch),
         "mean": torch.stack([pictures_of(task.G, one, batch) for one in several]).mean(0),
         "adapted": inpaint.adapted(task.G, loss, z, ADAPT),
+        "encoder": pictures_of(task.G, begun, batch),
+        "started": pictures_of(task.G, started[:, 0], batch),
         "gaussian": fills.fill("gaussian", task.y, mask, task.law),
         "truth": task.y,
     }

@@ -10,6 +10,7 @@ from genimg.lab.experiments import fills
 from genimg.numerics import metrics
 from genimg.problems import inpaint
 
+HOLES = {"centre": "centre square, half the side", "squares": "three squares, a quarter of the side, anywhere"}
 BLENDS = ("raw", "overlay", "poisson")
 Cell = dict[str, dict[str, dict[str, float | None]]]
 """Scores by output (`BLENDS`), region (whole, hole) and metric (mse, psnr, psnr_images, ssim)."""

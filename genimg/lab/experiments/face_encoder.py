@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genimg import data, zoo
 from genimg._base import devices, seeding
+from genimg._base.errors import UsageError
 from genimg._base.records import Record
 from genimg.gan import networks
 from genimg.gan.distributions import pictures
 from genimg.lab.experiments import faces, runner
-from genimg.lab.experiments.inpainting_table import HOLES
+from genimg.lab.experiments.cells import HOLES
 from genimg.numerics import metrics
 from genimg.problems import inpaint
 from genimg.problems.inpaint import encoder, masks
@@ -91,7 +92,7 @@ class Study(runner.Study[Size]):
         return runner.made(found, device, watch.seconds, weights=digest)
 
     @torch.no_grad()
-    def reached(self, E: inpaint.Encoder, G: torch.nn.Module, mask: str) -> float:
+    def reached(self, E: inpaint.Encoder, G: nn.Module, mask: str) -> float:
         """PSNR of the mean squared error of G(E(y)), joined by Poisson editing."""
         y = self.y.to(self.job.device)
         known = hole(mask, self.size.side, len(y)).to(y)
@@ -115,6 +116,22 @@ class Study(runner.Study[Size]):
             )
             for mask, called in HOLES.items()
         }  # fmt: skip
+
+
+def here(job: runner.Job, G: nn.Module, y: Tensor, seed: int) -> inpaint.Encoder:
+    """What this experiment left for this profile and seed, else the zoo's; an untrained one where images are small.
+
+    Raises:
+        UsageError: if it was trained with another generator than G.
+    """
+    if y.shape[-1] != 64:
+        small = networks.encoder(int(G.latent), y.shape[-1], y.shape[1] + 1, 8, seed, deviations=False)  # type: ignore[arg-type]
+        return inpaint.Encoder(inpaint.frozen(small.to(job.device)), y[0])
+    trained = job.out / "face-encoder" / f"{job.profile}-{seed}" / f"{ENCODER}.safetensors"
+    E = inpaint.Encoder.load(trained if trained.is_file() else ENCODER).to(job.device)
+    if not E.fits(G):
+        raise UsageError("the encoder was trained with another generator: run `genimg train face-encoder` first")
+    return E
 
 
 def hole(mask: str, side: int, count: int) -> Tensor:

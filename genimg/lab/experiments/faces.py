@@ -204,8 +204,8 @@ def here(job: runner.Job, side: int, channels: int, seed: int) -> tuple[nn.Modul
     Untrained ones where faces are small, to test the machinery.
     """
     if side != 64:
-        G, D = networks.dcgan(8, side, channels, 8, seed=seeding.child(seed, "networks"))
-        return inpaint.frozen(G.to(job.device)), inpaint.frozen(D.to(job.device)), None
+        small = networks.dcgan(8, side, channels, 8, seed=seeding.child(seed, "networks"))
+        return *(inpaint.frozen(network.to(job.device)) for network in small), None  # type: ignore[return-value]
     trained = job.out / "faces" / f"{job.profile}-{seed}" / "faces.safetensors"
     path = trained if trained.is_file() else zoo.file("faces", "gan")
     G, D = (network.to(memory_format=torch.channels_last) for network in zoo.load(path, job.device))

@@ -7,7 +7,7 @@ says, and with that `inpainting-table` measures.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from genimg import data, zoo
 from genimg._base import seeding
 from genimg._base.records import Record
-from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
-from genimg.lab.experiments import faces, runner
-from genimg.lab.experiments.inpainting_table import HOLES
+from genimg.lab.experiments import face_encoder, faces, runner
+from genimg.lab.experiments.cells import HOLES
+from genimg.lab.experiments.looks import apart
 from genimg.numerics import metrics
 from genimg.problems import inpaint
 from genimg.problems.inpaint import masks
+from genimg.problems.inpaint.encoder import seen
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Size:
     images: int  # how many
     looks: tuple[int, ...]  # steps after which PSNR is measured; the last one ends the search
     candidates: int  # random z of which "pool" takes the best
-    encoder_steps: int  # that "encoder" is trained, on what G makes
+    encoder_steps: int  # that the encoder of "own" is trained, on what G makes
     batch: int  # searches at once
     amp: bool  # bfloat16 where the processor has it
 
@@ -71,13 +72,17 @@ class Variant(NamedTuple):
 STARTS = {
     "mean": "mean of all z",
     "pool": "best of the pool",
-    "encoder": "what an encoder, trained on images of G with holes, makes of the known pixels",
+    "own": "what an encoder, trained on images of G with holes, makes of the known pixels",
+    "encoder": "what the encoder of the zoo, trained on faces with holes, makes of the known pixels",
 }
 BASE = Variant()
 VARIANTS = {
     "base": BASE,
     "pool": BASE._replace(start="pool"),
+    "encoder-own": BASE._replace(start="own"),
     "encoder": BASE._replace(start="encoder"),
+    "encoder-far": BASE._replace(formulation=inpaint.WIDE, start="encoder"),
+    "encoder-guided": BASE._replace(formulation=inpaint.WIDE, start="encoder", law=True),
     "slower": BASE._replace(lr=0.01),
     "faster": BASE._replace(lr=0.1),
     "no-weight": BASE._replace(formulation=replace(inpaint.OURS, window=None)),
@@ -114,13 +119,16 @@ class Study(runner.Study[Size]):
         settings = {"size": asdict(self.size), "weights": weights}
         found = {}
         law_of_images = self.law()
-        E = functools.cache(partial(self.encoder, G, seed))  # trained when it is needed first
+        encoders = {  # made when they are needed first
+            "own": functools.cache(partial(self.own_encoder, G, seed)),
+            "encoder": functools.cache(partial(face_encoder.here, self.job, G, self.y, seed)),
+        }
         for mask in HOLES:
             for name, variant in VARIANTS.items():
                 what = f"{mask}-{name}"
                 if variant.law:
                     variant = variant._replace(formulation=replace(variant.formulation, law=law_of_images))
-                made = partial(self.curve, G, D, pool, E, self.masks[mask], variant)
+                made = partial(self.curve, G, D, pool, encoders, self.masks[mask], variant)
                 path = self.job.of(seed) / f"{what}.json"
                 found[what] = self.job.part(f"seed {seed}: {what}", path, settings, made)
         return found
@@ -131,57 +139,50 @@ class Study(runner.Study[Size]):
             return inpaint.Linear.load(faces.LINEAR)
         return inpaint.Linear.fit(data.load(self.size.data, "train", size=self.size.side).images, components=8)
 
-    def encoder(self, G: nn.Module, seed: int) -> nn.Module:
-        """Known pixels and mask (n, c + 1, h, w) → (n, 2 d), of which the first d are near the z that G made them of.
-
-        Trained on nothing but G's own images, with the kinds of holes that are filled here: it knows no photograph.
-        """
+    def own_encoder(self, G: nn.Module, seed: int) -> inpaint.Encoder:
+        """One that is trained on nothing but G's own images, to find their z: it knows no photograph."""
         device, latent = self.job.device, int(G.latent)  # type: ignore[arg-type]
         rng = {name: seeding.rng(seeding.child(seed, name), device) for name in ("encoder", "encoder holes")}
-        law = Gaussian(latent, rng["encoder"])
-        E = networks.encoder(latent, self.size.side, self.y.shape[1] + 1, 32, seeding.child(seed, "encoder weights"))
-        E.to(device)
-        holes = torch.cat([self.masks["centre"], self.masks["squares"]]).to(device, torch.float32)
-        squares = len(self.masks["squares"])
+        law, holes = Gaussian(latent, rng["encoder"]), masks.Holes(self.size.side, rng["encoder holes"])
+        weights = seeding.child(seed, "encoder weights")
+        E = networks.encoder(latent, self.size.side, self.y.shape[1] + 1, 32, weights, deviations=False).to(device)
         optimiser = torch.optim.Adam(E.parameters(), lr=1e-3)
         rates = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, self.size.encoder_steps)
         for _ in range(self.size.encoder_steps):
-            z = law.sample(32)
-            # Half of the holes are the centre square, as half of the tables are.
-            which = torch.randint(2 * squares, (len(z),), generator=rng["encoder holes"], device=device)
-            known = holes[(which - squares + 1).clamp(min=0)]
+            z, known = law.sample(32), holes.sample(32)
             with torch.no_grad():
                 x = G(z)
-            loss = (E(torch.cat([x * known, known], 1))[:, :latent] - z).square().mean()
+            loss = (E(seen(x, known)) - z).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             rates.step()
-        return inpaint.frozen(E)
+        return inpaint.Encoder(inpaint.frozen(E), self.y[0])
 
     def curve(
-        self, G: nn.Module, D: nn.Module, pool: Tensor, E: Callable[[], nn.Module], mask: Tensor, variant: Variant
-    ) -> dict[str, float]:
-        """PSNR by number of steps, of the image with the lowest loss so far."""
+        self, G: nn.Module, D: nn.Module, pool: Tensor, encoders: Mapping[str, Callable[[], inpaint.Encoder]],
+        mask: Tensor, variant: Variant,
+    ) -> dict[str, dict[str, float]]:  # fmt: skip
+        """PSNR by number of steps, of the image with the lowest loss so far, and ST-LPIPS where its weights are."""
         y, looks = self.y.to(self.job.device), self.size.looks
         images: dict[int, list[Tensor]] = {look: [] for look in looks}
         for rows in torch.arange(len(y)).split(self.size.batch):
             part, known = y[rows], (mask if len(mask) == 1 else mask[rows]).to(y)
             loss = inpaint.Loss(D, part, known, variant.formulation)
-            if variant.start == "encoder":
-                both = torch.cat([part * known, known.expand(len(part), -1, -1, -1)], 1)
-                start = E()(both)[:, None, : pool.shape[1]]
-            elif variant.start == "pool":
-                start = inpaint.best_starts(G, loss, pool, 1)
-            else:
-                start = torch.zeros_like(pool[:1]).expand(len(part), 1, -1)
+            made = encoders.get(variant.start)
+            first = made() if made else torch.zeros_like(pool[0]) if variant.start == "mean" else None
+            start = inpaint.best_starts(G, loss, pool, 1, first)
             for step in inpaint.search_steps(
                 G, loss, start, steps=max(looks), lr=variant.lr, patience=None, amp=self.size.amp
             ):
                 if step.step in images:
                     guide = inpaint.adapted(G, loss, step.best_z[:, 0], variant.adapt)
                     images[step.step].append(inpaint.blend(part, guide, known)[2])
-        return {str(look): round(metrics.psnr(torch.cat(x), y, 2, "mse"), 4) for look, x in images.items()}
+        filled = {str(look): torch.cat(x) for look, x in images.items()}
+        found = {"psnr": {look: round(metrics.psnr(x, y, 2, "mse"), 4) for look, x in filled.items()}}
+        if zoo.pretrained():
+            found["st-lpips"] = {look: round(apart(x, y), 5) for look, x in filled.items()}
+        return found
 
     def records(self, found: dict[int, dict[str, runner.Part]]) -> dict[str, Record]:
         made = {}
@@ -190,7 +191,9 @@ class Study(runner.Study[Size]):
                 parts = [part[f"{mask}-{name}"] for part in found.values()]
                 curves = [part["found"] for part in parts]
                 config: dict[str, Any] = {
-                    **asdict(self.size), "lr": variant.lr, "adapt": variant.adapt, "psnr_by_steps": curves,
+                    **asdict(self.size), "lr": variant.lr, "adapt": variant.adapt,
+                    "psnr_by_steps": [curve["psnr"] for curve in curves],
+                    "st_lpips_by_steps": [curve.get("st-lpips") for curve in curves],
                     "guess": variant.formulation.guess if variant.law else 0.0,
                     "start": STARTS[variant.start],
                 }  # fmt: skip
@@ -199,7 +202,7 @@ class Study(runner.Study[Size]):
                     dataset=f"{self.size.data} {self.size.split}, {len(self.y)} faces; {hole}",
                     method=f"the talk's loss, 0.5 0.5 1; {name}; Poisson output",
                     metric="PSNR of the mean MSE, whole image, after the best number of steps",
-                    values=[max(curve.values()) for curve in curves], config=config,
+                    values=[max(curve["psnr"].values()) for curve in curves], config=config,
                     deviations=["Used to choose start, rate and steps; no test face was looked at."],
                 )  # fmt: skip
         return made

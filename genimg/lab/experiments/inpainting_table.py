@@ -30,8 +30,8 @@ from genimg._base.records import Record
 from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
-from genimg.lab.experiments import fills, runner
-from genimg.lab.experiments.cells import Cell, best_fill, psnr
+from genimg.lab.experiments import face_encoder, fills, runner
+from genimg.lab.experiments.cells import HOLES, Cell, best_fill, psnr
 from genimg.lab.experiments.formulations import OWN, TABLE, slug
 from genimg.lab.experiments.searches import LATER_LR, LR, Task, both, extended, filled, reach, search
 from genimg.problems import inpaint
@@ -93,7 +93,6 @@ SOURCES = {
 }
 TALKED = ("celeba", "svhn")  # the data sets of the talk's tables
 TABLES = {"centre": "a", "squares": "b"}  # masks, and the table of the talk that each is taken for
-HOLES = {"centre": "centre square, half the side", "squares": "three squares, a quarter of the side, anywhere"}
 EXTENSIONS = {
     "restarts": "the best row's loss, the lowest of several searches per image",
     "average": "the same searches, the mean of their G(z) before Poisson editing",
@@ -176,7 +175,10 @@ class Study(runner.Study[Size]):
         pool = latent.sample(size.candidates)
         level = inpaint.critic_level(G, D, latent)
         how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, inpaint.Search("pool", LR, size.steps))
-        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, how.first(G))
+        encoder = face_encoder.here(self.job, G, y, seed) if path is None or how.start == "encoder" else None
+        # Rows are compared, so none begins where somebody knows faces with holes.
+        first = how.first(G) if encoder is None else torch.zeros_like(pool[0])
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, first, encoder)
         return task, None if path is None else sha256(path)
 
     def measure(self, name: str, seed: int) -> dict[str, Any]:

@@ -30,10 +30,9 @@ class Looks:
     @torch.no_grad()
     def of(self, x: Tensor, y: Tensor) -> dict[str, float]:
         """Mean ST-LPIPS from x to the truth y, and KID-EffLite0 of the law of x."""
-        x, y = (values.cpu().float() for values in (x, y))
-        apart = self.distance(*(values.expand(-1, 3, -1, -1) for values in (x, y)))
+        x = x.cpu().float()
         return {
-            "st-lpips": round(float(apart.mean()), 5),
+            "st-lpips": round(apart(x, y, self.distance), 5),
             "kid": round(metrics.kid(self.real, seen(self.judge, x)), 5),
         }
 
@@ -47,6 +46,14 @@ def seen(judge: networks.EfficientNetLite0, x: Tensor) -> Tensor:
         large = large.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         parts.append(judge.head(judge.trunk(large)[-1]))
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def apart(x: Tensor, y: Tensor, distance: networks.ShiftTolerantLPIPS | None = None) -> float:
+    """Mean ST-LPIPS from images x to the truth y, both (n, 1 or 3, h, w) in [-1, 1]."""
+    distance = distance or zoo.stlpips()
+    both = zip(x.cpu().float().split(100), y.cpu().float().split(100), strict=True)
+    return float(torch.cat([distance(*(part.expand(-1, 3, -1, -1) for part in pair)) for pair in both]).mean())
 
 
 @torch.no_grad()

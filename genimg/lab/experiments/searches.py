@@ -35,7 +35,8 @@ class Task:
     level: inpaint.Level
     size: Size
     how: inpaint.Search
-    first: Tensor | inpaint.Encoder | None  # of `how`
+    first: Tensor | inpaint.Encoder | None  # of `best_starts`
+    encoder: inpaint.Encoder | None
 
     def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
         """(n, restarts, d): the best of the pool, or where the recipe says and then the best of the pool."""
