@@ -24,6 +24,7 @@ from genimg.lab.experiments import (
     adaptation,
     cells,
     digits,
+    face_encoder,
     face_recipes,
     faces,
     fills,
@@ -254,6 +255,31 @@ def test_recipes_of_faces_have_the_same_time_and_are_judged_alike(tmp_path, monk
     assert len(set(reaches.values())) == 4 and reaches["decoder"] != reaches["resized"]
     again = EXPERIMENTS["face-recipes"].run("quick", [0], CPU, tmp_path, resume=True)
     assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in records.items()}
+
+
+def test_the_encoder_of_faces_is_trained_kept_for_the_zoo_and_goes_on(tmp_path):
+    records = EXPERIMENTS["face-encoder"].run("quick", [0], CPU, tmp_path)
+    assert set(records) == {"face-encoder-centre", "face-encoder-squares"}
+    folder = tmp_path / "face-encoder" / "quick-0"
+    E = inpaint.Encoder.load(folder / "faces-encoder.safetensors")
+    here = study(face_encoder, tmp_path)
+    G, _, _ = faces.here(here.job, 32, here.y.shape[1], 0)
+    assert E.fits(G)
+    x = inpaint.blend(here.y, G(E(here.y, masks.centre_square(32))), masks.centre_square(32))[2]
+    # The file is in half precision.
+    assert records["face-encoder-centre"].mean == pytest.approx(metrics.psnr(x, here.y, 2, "mse"), abs=0.01)
+    entry = zoo.read_manifest(folder / "manifest.json")["faces-encoder"]
+    assert entry["kind"] == "encoder" and entry["recipe"]["steps"] == 3
+    again = EXPERIMENTS["face-encoder"].run("quick", [0], CPU, tmp_path, resume=True)
+    assert {name: record.values for name, record in again.items()} == {n: r.values for n, r in records.items()}
+
+
+def test_an_encoder_of_another_generator_is_refused(tmp_path):
+    job = study(face_encoder, tmp_path).job
+    y = torch.zeros(1, 3, 64, 64)
+    G, _ = networks.dcgan(256, 64, 3, 8, seed=0)
+    with pytest.raises(UsageError, match="run `genimg train face-encoder` first"):
+        face_encoder.here(job, G.eval(), y, 0)
 
 
 def test_a_recipe_affords_fewer_steps_where_they_cost_more(tmp_path):

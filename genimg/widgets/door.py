@@ -63,11 +63,11 @@ def face() -> Face:
     G, D = zoo.load("faces")
     whole = torch.from_numpy(astronaut()[25:195, 135:305].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     x = interpolate(whole, (64, 64), mode="bilinear", antialias=True).clamp(-1, 1)
-    filled, guided = {}, inpaint.guided(inpaint.Linear.load("faces-linear"))
-    mean = torch.zeros(1, int(G.latent))  # type: ignore[arg-type]
+    filled, how = {}, inpaint.Search.of(zoo.recipe("faces"))
+    begin = {"first": how.first(G), "pool": torch.zeros(1, int(G.latent))}  # type: ignore[arg-type]
     for name, preset in (("text", "text"), ("scratches", "strokes")):
         mask = masks.preset(preset, 64, seed=1)
-        found = inpaint.inpaint(G, D, x, mask, mean, guided, steps=STEPS, lr=RATE)
+        found = inpaint.inpaint(G, D, x, mask, formulation=how.formulation, steps=how.steps, lr=how.lr, **begin)
         filled[name] = (mask, found.poisson)
     return Face(x, filled)
 
