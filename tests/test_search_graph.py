@@ -15,14 +15,14 @@ import genimg as gi
 from genimg._base.errors import UsageError
 from genimg.problems.inpaint import WIDE, Formulation, Loss, blend, search_steps
 from genimg.widgets import door
-from genimg.widgets.live.linear import Answer
+from genimg.widgets.live.encoder import Start
 from genimg.widgets.live.pullback import pullback, traced
 from genimg.widgets.live.search import Search
 
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
 seeds = st.integers(0, 2**31)
 WEIGHTS = {
-    "pixel": WIDE.pixel, "gradient": WIDE.gradient, "prior": WIDE.prior, "far": WIDE.far, "guess": WIDE.guess,
+    "pixel": WIDE.pixel, "gradient": WIDE.gradient, "prior": WIDE.prior, "far": WIDE.far,
 }  # fmt: skip
 
 LAYERS = {
@@ -40,19 +40,13 @@ LAYERS = {
 }
 
 
-LAW = gi.inpaint.Linear.load("faces-linear")
-
-
 @pytest.mark.parametrize("preset", gi.inpaint.PRESETS)
-def test_the_linear_answer_of_the_page_is_that_of_the_package(preset):
-    rng = gi.rng(5)
-    y = (LAW.mean + (LAW.basis @ torch.randn(LAW.basis.shape[1], generator=rng)).view_as(LAW.mean))[None].clamp(-1, 1)
+def test_the_start_of_the_page_is_that_of_the_package(preset):
+    E = gi.inpaint.Encoder.load("faces-encoder")
+    y = torch.rand(1, 3, 64, 64, generator=gi.rng(5)) * 2 - 1
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
-    off = Answer(LAW)(mask, y) - LAW.given(y, mask == 1)
-    one = torch.ones(1, 1, 64, 64)
-    one[..., 30, 30] = 0  # done at the first step
-    assert (Answer(LAW)(one, y) - LAW.given(y, one == 1)).abs().max() < 0.1 / 127.5
-    assert off.abs().max() < (4 if preset in ("left", "right", "top", "bottom") else 0.1) / 127.5  # grey values
+    found = Start(E)(mask, y)
+    assert torch.equal(found, E(y, mask)) and torch.equal(found, Start(E)(mask, torch.where(mask == 1, y, 0.9)))
 
 
 def close(found, expected, share):
@@ -90,22 +84,15 @@ def drawn_mask(rng, size):
     return mask[None, None]
 
 
-class Told:
-    """A law that expects this, whatever is known."""
-
-    def __init__(self, expected):
-        self.given = lambda y, known: expected
-
-
-def by_autograd(G, D, z, mask, y, expected, **weights):
+def by_autograd(G, D, z, mask, y, **weights):
     """(loss, slope) by `genimg.problems.inpaint` and autograd; n latents, one image."""
     z = z.clone().requires_grad_()
-    values = Loss(D, y, mask, Formulation(law=Told(expected), **weights))(G(z), torch.zeros(len(z), dtype=torch.int64))
+    values = Loss(D, y, mask, Formulation(**weights))(G(z), torch.zeros(len(z), dtype=torch.int64))
     return values.detach(), torch.autograd.grad(values.sum(), z)[0]
 
 
 @settings(max_examples=10)
-@given(seed=seeds, channels=st.sampled_from([1, 3]), weights=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 5))
+@given(seed=seeds, channels=st.sampled_from([1, 3]), weights=st.tuples(*[st.sampled_from([0.0, 0.1, 1.0])] * 4))
 def test_loss_and_slope_are_those_of_the_package(seed, channels, weights):
     rng = gi.rng(seed)
     G, D = gi.networks.dcgan(latent=8, size=28, channels=channels, width=8, seed=seed)
@@ -115,14 +102,14 @@ def test_loss_and_slope_are_those_of_the_package(seed, channels, weights):
             layer.weight.normal_(generator=rng)
             layer.bias.normal_(generator=rng)
     z = torch.randn(2, 8, generator=rng, dtype=torch.float64)
-    y, expected_x = torch.rand(2, 1, channels, 28, 28, generator=rng, dtype=torch.float64) * 2 - 1
+    y = torch.rand(1, channels, 28, 28, generator=rng, dtype=torch.float64) * 2 - 1
     mask, weights = drawn_mask(rng, 28), dict(zip(WEIGHTS, weights, strict=True))
-    x, loss, slope = Search(G, D, **weights)(z, mask, y, expected_x)
-    expected, gradient = by_autograd(G, D, z, mask, y, expected_x, **weights)
+    x, loss, slope = Search(G, D, **weights)(z, mask, y)
+    expected, gradient = by_autograd(G, D, z, mask, y, **weights)
     assert torch.allclose(x, G(z), atol=1e-12) and torch.allclose(loss, expected, rtol=1e-9)
     close(slope, gradient, 1e-9)
     unseen = torch.where(mask == 1, y, -y)
-    assert torch.equal(Search(G, D, **weights)(z, mask, unseen, expected_x)[2], slope)
+    assert torch.equal(Search(G, D, **weights)(z, mask, unseen)[2], slope)
 
 
 @pytest.mark.parametrize("preset", gi.inpaint.PRESETS)
@@ -132,9 +119,8 @@ def test_with_the_shipped_faces_to_float32(preset):
     y, z = G(torch.randn(1, G.latent, generator=rng)), torch.randn(2, G.latent, generator=rng)
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
     with torch.no_grad():
-        guess = Answer(LAW)(mask, y)
-        _, loss, slope = Search(G, D)(z, mask, y, guess)
-    expected, gradient = by_autograd(G, D, z, mask, y, guess, **WEIGHTS)
+        _, loss, slope = Search(G, D)(z, mask, y)
+    expected, gradient = by_autograd(G, D, z, mask, y, **WEIGHTS)
     assert torch.allclose(loss, expected, rtol=1e-5)
     close(slope, gradient, 1e-5)
 
@@ -142,12 +128,11 @@ def test_with_the_shipped_faces_to_float32(preset):
 def test_the_page_searches_as_the_recipe_of_the_faces_says():
     how = gi.zoo.recipe("faces")["search"]
     assert how == {
-        "start": "mean",
+        "start": "encoder",
+        "encoder": "faces-encoder",
         "lr": door.RATE,
         "steps": door.STEPS,
         "far": gi.inpaint.WIDE.far,
-        "law": "faces-linear",
-        "guess": gi.inpaint.WIDE.guess,
     }
     source = MODULE.read_text("utf-8")
     assert f"steps = {how['steps']}, lr = {how['lr']}," in source

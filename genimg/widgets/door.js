@@ -110,7 +110,7 @@ async function render({ model, el }) {
   }));
   if (!able) root.querySelectorAll("[data-do=ends], [data-do=own]").forEach((button) => (button.hidden = true));
   // With the first touch of a part its networks begin to come; what fails is said when they are needed.
-  const wanted = { paint: ["search", "linear", "encoder"], walk: ["digits"], wipe: [] };
+  const wanted = { paint: ["search", "encoder"], walk: ["digits"], wipe: [] };
   const load = (kind) => Promise.all(wanted[kind].map((name) => openLive(model, name)));
   for (const [kind, { own }] of Object.entries(parts))
     for (const touch of ["pointerdown", "keydown", "input"]) own.addEventListener(touch, () => able && load(kind).catch(() => {}), { once: true });
@@ -188,13 +188,12 @@ async function render({ model, el }) {
       if (!able) return say("A smooth fill. The networks run on the book’s own pages, in browsers with WebAssembly.");
       say("At once: a smooth fill. The networks are coming…");
       try {
-        const [search, law, encoder] = await load("paint");
+        const [search, encoder] = await load("paint");
         const began = performance.now();
         const given = { mask: { data: Float32Array.from(hole), dims: [1, 1, side, side] }, y: { data: y, dims: [1, 3, side, side] } };
-        const { expected } = await law.run(given); // the best linear answer, near which the search keeps
         const start = (await encoder.run(given)).z.data;
         let [seen, last] = [0, null];
-        for await (last of painter.descend(search, { ...given, expected }, { start })) {
+        for await (last of painter.descend(search, given, { start })) {
           if (mine !== turn) return;
           if (performance.now() - seen < 70) continue;
           filled = pictured(painter.poisson(y, last.best.x, hole, [side, side]), side);

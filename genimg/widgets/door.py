@@ -28,7 +28,7 @@ from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, jpeg_url, light, png_url
 
 CHAPTERS = {"face": "07_inpainting.html", "walk": "05_history_ad.html", "photos": "06_chromagan.html"}
-STEPS, RATE = 40, 0.03  # of the search, as in the recipe of the faces
+STEPS, RATE = 20, 0.03  # of the search, as in the recipe of the faces
 _FRAMES = 25
 _SIDE = 360  # pixels of a photograph in the page
 
@@ -64,10 +64,10 @@ def face() -> Face:
     whole = torch.from_numpy(astronaut()[25:195, 135:305].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     x = interpolate(whole, (64, 64), mode="bilinear", antialias=True).clamp(-1, 1)
     filled, how = {}, inpaint.Search.of(zoo.recipe("faces"))
-    begin = {"first": how.first(G), "pool": torch.zeros(1, int(G.latent))}  # type: ignore[arg-type]
+    first, pool = how.first(G), torch.zeros(1, int(G.latent))  # type: ignore[arg-type]
     for name, preset in (("text", "text"), ("scratches", "strokes")):
         mask = masks.preset(preset, 64, seed=1)
-        found = inpaint.inpaint(G, D, x, mask, formulation=how.formulation, steps=how.steps, lr=how.lr, **begin)
+        found = inpaint.inpaint(G, D, x, mask, pool, how.formulation, first=first, steps=how.steps, lr=how.lr)
         filled[name] = (mask, found.poisson)
     return Face(x, filled)
 

@@ -33,7 +33,7 @@ export function poisson(y, g, mask, [height, width]) {
 
 // ẑ = argmin L(G(z)) as `genimg.inpaint.search_steps` finds it, by short steps from `start`, else from z = 0, the mean of all z.
 // `given` is what the graph takes beside z. Yields { step, x, loss, best } before the first update and after each one; `best` is { x, loss } so far.
-export async function* descend(search, given, { start, steps = 40, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
+export async function* descend(search, given, { start, steps = 20, lr = 0.03, patience = 50, tolerance = 1e-3 } = {}) {
   const dims = search.shape("z");
   const z = { data: new Float32Array(start ?? dims[0] * dims[1]), dims };
   const [mean, square] = [new Float64Array(z.data.length), new Float64Array(z.data.length)];
@@ -78,14 +78,14 @@ export function pictureOf(x, [height, width]) {
 // Fills the hole as a kernel would: by the traits `phase`, `done`, `total`, `note`, `frame` and `results` of the model.
 export async function fillHere(model, url, mask, stopping) {
   const answer = (traits) => Object.entries(traits).forEach(([name, value]) => model.set(name, value));
-  const [size, name, steps] = [model.get("size"), model.get("live"), 40];
+  const [size, name, steps] = [model.get("size"), model.get("live"), 20];
   if (!mask.includes(0)) return answer({ note: "Nothing is missing: paint a hole first.", phase: "refused" });
   if (!mask.includes(1)) return answer({ note: "Nothing is known: a search needs some pixels to hold on to.", phase: "refused" });
   answer({ phase: "running", done: 0, total: 0, results: [], note: "the networks are being loaded…" });
   try {
     const image = Object.assign(new Image(), { src: url });
     await image.decode().catch(() => Promise.reject(new Error("This picture cannot be read.")));
-    const [search, law, encoder] = await Promise.all([name, "linear", "encoder"].map((one) => openLive(model, one)));
+    const [search, encoder] = await Promise.all([name, "encoder"].map((one) => openLive(model, one)));
     answer({ frame: "" });
     const channels = model.get("colour") ? 3 : 1;
     const y = { data: planes(image, size, channels), dims: [1, channels, ...size] };
@@ -93,9 +93,8 @@ export async function fillHere(model, url, mask, stopping) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const began = performance.now();
     let [seen, last] = [0, null];
-    const { expected } = await law.run({ mask: known, y }); // the best linear answer, near which the search keeps
     const start = (await encoder.run({ mask: known, y })).z.data;
-    for await (last of descend(search, { mask: known, y, expected }, { start, steps })) {
+    for await (last of descend(search, { mask: known, y }, { start, steps })) {
       if (stopping()) break;
       if (performance.now() - seen < 60) continue;
       answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(last.x, size) }) });

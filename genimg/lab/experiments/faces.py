@@ -278,7 +278,7 @@ def recipe(
     return {
         "data": f"{size.data} train, {len(train)} faces, flipped at random",
         # Chosen on validation faces, see `inpainting_search`.
-        "search": {"start": "mean", "steps": 40, "lr": 0.03, "far": 0.2, "law": LINEAR, "guess": inpaint.losses.GUESS},
+        "search": {"start": "encoder", "encoder": "faces-encoder", "steps": 20, "lr": 0.03, "far": 0.2},
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
         "steps": size.steps,
         "seed": seed,

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from genimg._base import devices
 from genimg._base.errors import UsageError, at_least, positive
 from genimg.problems.inpaint.encoder import Encoder
-from genimg.problems.inpaint.linear import Linear
-from genimg.problems.inpaint.losses import GUESS, OURS, Formulation, Loss
+from genimg.problems.inpaint.losses import OURS, Formulation, Loss
 
 STEPS = 300  # of a search, at most
 POOL = 256  # images generated and compared at once
@@ -31,8 +30,6 @@ class Search(NamedTuple):
         lr: of Adam.
         steps: updates at most.
         far: of `weight`, for the loss.
-        law: name of a `Linear` of the zoo, near whose answer the search keeps, or "".
-        guess: of `Formulation`, if there is a law.
         encoder: name of an `Encoder` of the zoo, for that start.
     """
 
@@ -40,8 +37,6 @@ class Search(NamedTuple):
     lr: float = 0.1
     steps: int = STEPS
     far: float = 0.0
-    law: str = ""
-    guess: float = GUESS
     encoder: str = ""
 
     def first(self, G: nn.Module) -> Encoder | Tensor | None:
@@ -59,9 +54,7 @@ class Search(NamedTuple):
     @property
     def formulation(self) -> Formulation:
         """The talk's loss with what is said here beside it; `Formulation()` where nothing is."""
-        if not self.far and not self.law:
-            return Formulation()
-        return replace(OURS, far=self.far, law=Linear.load(self.law) if self.law else None, guess=self.guess)
+        return replace(OURS, far=self.far) if self.far else Formulation()
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
@@ -72,15 +65,14 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40, far=0.0, law='', guess=0.1, encoder='')
+            Search(start='mean', lr=0.1, steps=40, far=0.0, encoder='')
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
             possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool", "encoder")
-            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far, how.guess))
-            named = isinstance(how.law, str) and isinstance(how.encoder, str)
-            if possible and numbers and named and how.lr > 0 and min(how.far, how.guess) >= 0:
+            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
+            if possible and numbers and isinstance(how.encoder, str) and how.lr > 0 and how.far >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass

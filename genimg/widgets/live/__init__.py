@@ -12,7 +12,6 @@ from collections.abc import Callable
 from genimg.widgets.live.colours import shipped
 from genimg.widgets.live.encoder import encoder
 from genimg.widgets.live.graph import Graph, onnx_bytes
-from genimg.widgets.live.linear import linear
 from genimg.widgets.live.search import search
 from genimg.widgets.live.walks import digits, faces
 
@@ -21,7 +20,6 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "digits": digits,
     "encoder": encoder,
     "faces": faces,
-    "linear": linear,
     "search": search,
 }
 """By name: what `openLive(model, name)` of the widgets can run."""
