@@ -163,7 +163,7 @@ def test_some_are_grey_and_half_are_mirrored():
     x = Varied(Sided()).sample(1000)
     grey = (x == x[:, :1]).flatten(1).all(1)
     mirrored = x[:, 0, :, 1].mean(1) > x[:, 0, :, 6].mean(1)
-    assert 0.1 < grey.float().mean() < 0.2 and 0.45 < mirrored.float().mean() < 0.55
+    assert 0.15 < grey.float().mean() < 0.25 and 0.45 < mirrored.float().mean() < 0.55
 
 
 def test_holes_are_those_of_the_presets_and_rectangles():
@@ -172,6 +172,6 @@ def test_holes_are_those_of_the_presets_and_rectangles():
     assert bool(holes.flatten(1).any(1).all()), "something is always known"
     assert bool((holes == 0).flatten(1).any(1).all()), "and something is missing"
     centre = (holes == masks.centre_square(16)).flatten(1).all(1).float().mean()
-    assert 0.25 < centre < 0.45
+    assert 0.2 < centre < 0.4
     drawn = masks.Holes(16, gi.rng(0), count=30).sample(2000)
     assert torch.equal(holes, drawn)

@@ -43,7 +43,7 @@ class Size:
 
 SIZES = {
     "quick": Size("lfw", "test", 32, width=8, steps=3, batch=4, lr=1e-3, every=2, images=3, amp=False),
-    "cpu": Size("celeba", "val", 64, width=48, steps=4000, batch=32, lr=1e-3, every=250, images=64, amp=True),
+    "cpu": Size("celeba", "val", 64, width=48, steps=8000, batch=32, lr=1e-3, every=250, images=64, amp=True),
     "full": Size("celeba", "val", 64, width=96, steps=60_000, batch=128, lr=1e-3, every=500, images=500, amp=True),
 }
 ENCODER = "faces-encoder"

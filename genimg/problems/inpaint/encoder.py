@@ -24,7 +24,7 @@ from genimg.problems.inpaint.masks import Holes
 
 KIND = "genimg encoder"
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue, as in ITU-R BT.601
-MISSING, FEATURES, CRITIC = 4.0, 12.0, 0.15  # weights of the loss, chosen on validation faces
+MISSING, FEATURES, CRITIC = 4.0, 30.0, 0.3  # weights of the loss, chosen on validation faces, by eye
 
 
 class Encoder:
@@ -114,17 +114,17 @@ class Varied:
         def coin(share: float) -> Tensor:
             return torch.rand(n, generator=self.rng, device=x.device) < share
 
-        scale, angle, shift = 1 + 0.04 * normal(n), 0.04 * normal(n), 0.03 * normal(n, 2)
+        scale, angle, shift = 1 + 0.06 * normal(n), 0.07 * normal(n), 0.05 * normal(n, 2)
         across, down = scale * angle.cos(), scale * angle.sin()
         mirror = torch.where(coin(0.5), -1.0, 1.0)
         move = torch.stack([mirror * across, -down, shift[:, 0], mirror * down, across, shift[:, 1]], 1).view(n, 2, 3)
         moved = affine_grid(move, list(x.shape), align_corners=False)
         x = grid_sample(x, moved, padding_mode="border", align_corners=False)
-        x = ((1 + 0.12 * normal(n, 1, 1, 1)) * x + 0.1 * normal(n, 1, 1, 1)).clamp(-1, 1)
+        x = ((1 + 0.15 * normal(n, 1, 1, 1)) * x + 0.12 * normal(n, 1, 1, 1)).clamp(-1, 1)
         if x.shape[1] != len(GREY):
             return x
         grey = (x * torch.tensor(GREY).to(x)[:, None, None]).sum(1, keepdim=True)
-        return torch.where(coin(0.15)[:, None, None, None], grey, x)
+        return torch.where(coin(0.2)[:, None, None, None], grey, x)
 
 
 class Learned(NamedTuple):

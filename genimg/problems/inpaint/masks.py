@@ -200,8 +200,8 @@ class Holes:
             top, left = (int(torch.randint(size - side + 1, (1,), generator=draw)) for side in (height, width))
             box[:, top : top + height, left : left + width] = 0
         self.masks = torch.stack([*kinds, boxes]).bool().to(rng.device)
-        often = {"centre": 8.0, "squares": 5.0}
-        self.shares = torch.tensor([often.get(name, 1.0) for name in PRESETS] + [5.0], device=rng.device)
+        often = {"centre": 6.0, "squares": 4.0}
+        self.shares = torch.tensor([often.get(name, 1.0) for name in PRESETS] + [4.0], device=rng.device)
 
     def sample(self, n: int) -> Tensor:
         """(n, 1, h, w), 1 = known."""
