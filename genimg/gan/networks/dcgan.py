@@ -64,7 +64,8 @@ class Critic(nn.Module):
         return self.blocks(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.features(x)).squeeze(1)
+        found = self.end(self.features(x))
+        return found.squeeze(1) if self.end.out_features == 1 else found
 
 
 def dcgan(
