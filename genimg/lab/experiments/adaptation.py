@@ -63,7 +63,7 @@ class Study(inpainting_table.Study):
         task, weights = self.task(name, seed)
         settings = {
             "size": asdict(self.size), "weights": weights, "search": task.how._asdict(),
-            "far": WIDE.far, "guess": WIDE.guess, "adapt": ADAPT,
+            "begun": task.begun and task.begun[1]._asdict(), "far": WIDE.far, "guess": WIDE.guess, "adapt": ADAPT,
         }  # fmt: skip
         train = data.load(name, "train", size=SOURCES[name].side)
         some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "real")))
@@ -112,9 +112,10 @@ def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
     z = latents(task.G, task, mask, WIDE, steps)[:, 0]
     guided = inpaint.guided(task.law)
-    assert task.encoder is not None, "the recipe of faces names one"
-    begun = task.encoder(task.y, mask.to(task.y))
-    started = latents(task.G, task, mask, task.how.formulation, steps, start=begun[:, None])
+    assert task.begun is not None, "the recipe of faces names an encoder"
+    encoder, how = task.begun
+    begun = encoder(task.y, mask.to(task.y))
+    started = latents(task.G, task, mask, how.formulation, how.steps, start=begun[:, None], lr=how.lr)
     several = latents(task.G, task, mask, guided, steps, task.size.restarts).unbind(1)
     guides = {
         "search": pictures_of(task.G, near, batch),

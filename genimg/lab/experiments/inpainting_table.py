@@ -98,6 +98,7 @@ EXTENSIONS = {
     "average": "the same searches, the mean of their G(z) before Poisson editing",
     "later": "the lowest of them, then a search in the activations behind the first layer of G",
 }
+FROM_MEAN = 40  # steps of a search that no encoder has begun; chosen on validation faces, see `inpainting_search`
 REACH = "reach"  # the search that sees the hole
 
 
@@ -176,9 +177,10 @@ class Study(runner.Study[Size]):
         level = inpaint.critic_level(G, D, latent)
         how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, inpaint.Search("pool", LR, size.steps))
         encoder = face_encoder.here(self.job, G, y, seed) if path is None or how.start == "encoder" else None
-        # Rows are compared, so none begins where somebody knows faces with holes.
-        first = how.first(G) if encoder is None else torch.zeros_like(pool[0])
-        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, first, encoder)
+        begun = (encoder, how) if encoder else None
+        if path is not None and encoder:  # rows are compared, so none begins where somebody knows faces with holes
+            how = how._replace(start="mean", steps=FROM_MEAN)
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, how.first(G), begun)
         return task, None if path is None else sha256(path)
 
     def measure(self, name: str, seed: int) -> dict[str, Any]:

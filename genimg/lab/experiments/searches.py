@@ -36,7 +36,7 @@ class Task:
     size: Size
     how: inpaint.Search
     first: Tensor | inpaint.Encoder | None  # of `best_starts`
-    encoder: inpaint.Encoder | None
+    begun: tuple[inpaint.Encoder, inpaint.Search] | None  # an encoder, and how to search from there
 
     def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
         """(n, restarts, d): the best of the pool, or where the recipe says and then the best of the pool."""
