@@ -230,10 +230,13 @@ def test_a_second_run_keeps_the_other_chapters_in_the_manifest(project, tmp_path
 
 @pytest.mark.skipif(os.name != "posix", reason="sockets that are files")
 def test_kernels_that_start_at_once_cannot_be_given_the_same_port(project, tmp_path):
-    project("01_a", "import json, ipykernel\nprint(json.load(open(ipykernel.get_connection_file()))['transport'])")
-    assert genimg("run", "--out", "runs").exit_code == 0
-    nb = notebooks.read(tmp_path / "runs" / "01_a.ipynb")
-    assert notebooks.code_cells(nb)[-1].outputs[0].text == "ipc\n"
+    for name in ("01_a", "02_b"):
+        read_it = "import json, ipykernel\nat = json.load(open(ipykernel.get_connection_file()))"
+        project(name, f"{read_it}\nprint(at['transport'], at['ip'])")
+    assert genimg("run", "--out", "runs", "--jobs", "2").exit_code == 0
+    read = [notebooks.read(tmp_path / "runs" / f"{name}.ipynb") for name in ("01_a", "02_b")]
+    said = [notebooks.code_cells(nb)[-1].outputs[0].text for nb in read]
+    assert all(one.startswith("ipc /") for one in said) and said[0] != said[1]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

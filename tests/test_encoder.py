@@ -129,12 +129,14 @@ def test_a_recipe_names_its_start():
     G, _ = pair()
     assert Search("pool").first(G) is None
     assert torch.equal(Search("mean").first(G), torch.zeros(8))
-    assert torch.equal(Search("encoder", encoder="faces-encoder").first(G), torch.zeros(8))  # of another generator
-    faces, _ = zoo.load("faces")
-    how = Search.of(zoo.recipe("faces"))
-    assert how.start == "encoder" and isinstance(how.first(faces), Encoder)
+    how, (faces, _) = Search.of(zoo.recipe("faces")), zoo.load("faces")
+    assert how.start == "encoder" and how.fitting(faces) == how and isinstance(how.first(faces), Encoder)
+    assert how.fitting(G) == how.from_mean() == how._replace(start="mean", steps=40)  # of another generator
+    assert Search("pool").fitting(G) == Search("pool").from_mean() == Search("pool")
     with pytest.raises(UsageError, match="could be followed"):
         Search.of({"search": {"start": "encoder", "encoder": 3}})
+    with pytest.raises(UsageError, match="could be followed"):
+        Search.of({"search": {"start": "encoder"}})
 
 
 @settings(max_examples=20)

@@ -1,3 +1,4 @@
+import ast
 import base64
 import copy
 import io
@@ -5,6 +6,7 @@ import json
 import keyword
 import os
 import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -297,3 +299,29 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(project):
 def test_computed_parameters_are_refused(project):
     with pytest.raises(UsageError, match="must hold plain values"):
         execution.prepare(project("01_x", parameters="profile = 'quick'\nseed = 1 + x"), {"profile": "full"})
+
+
+def test_what_the_drawing_board_calls_later_still_means_what_it_meant():
+    """Its functions run when a reader presses a button: a name that another cell binds again would be another thing."""
+
+    def bound(node):
+        """Names that a statement binds, but for those inside functions and comprehensions."""
+        if isinstance(
+            node, ast.FunctionDef | ast.Lambda | ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp
+        ):
+            return {node.name} if isinstance(node, ast.FunctionDef) else set()
+        own = {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+        return own.union(*(bound(child) for child in ast.iter_child_nodes(node)))
+
+    nb = notebooks.read(Path(__file__).parents[1] / "book" / "07_inpainting.ipynb")
+    trees = {
+        c["id"]: ast.parse(c.source) for c in notebooks.code_cells(nb) if c["id"] not in ("bootstrap", "parameters")
+    }
+    functions = [node for node in trees["painter"].body if isinstance(node, ast.FunctionDef)]
+    names = [part for f in functions for part in ast.walk(f) if isinstance(part, ast.Name)]
+    inside = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    inside |= {arg.arg for f in functions for arg in f.args.args}
+    read = {name.id for name in names} - inside
+    assert {"search", "join"} == {f.name for f in functions} and {"G", "D", "how", "E"} <= read
+    places = {name: [cell for cell, tree in trees.items() if name in bound(tree)] for name in read}
+    assert {name: cells for name, cells in places.items() if len(cells) > 1} == {}

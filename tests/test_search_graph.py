@@ -130,7 +130,7 @@ def test_the_page_searches_as_the_recipe_of_the_faces_says():
     assert how == {
         "start": "encoder",
         "encoder": "faces-encoder",
-        "lr": door.RATE,
+        "lr": 0.03,
         "steps": door.STEPS,
         "far": gi.inpaint.WIDE.far,
     }

@@ -217,7 +217,7 @@ def _own_interpreter() -> type:
     class OwnInterpreter(AsyncKernelManager):
         shutdown_wait_time = Float(2.0)  # a kernel that computes when Ctrl-C is pressed does not answer; then kill it
         if os.name == "posix":  # sockets that are files: two kernels that start at once may be given the same port
-            transport = "ipc"
+            transport, ip = "ipc", os.path.join(os.environ["IPYTHONDIR"], "kernel")
 
         @property
         def kernel_spec(self) -> KernelSpec:

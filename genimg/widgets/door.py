@@ -28,7 +28,7 @@ from genimg.widgets.page import module, page_html
 from genimg.widgets.wire import bits_of, jpeg_url, light, png_url
 
 CHAPTERS = {"face": "07_inpainting.html", "walk": "05_history_ad.html", "photos": "06_chromagan.html"}
-STEPS, RATE = 20, 0.03  # of the search, as in the recipe of the faces
+STEPS = 20  # of the search, as in the recipe of the faces
 _FRAMES = 25
 _SIDE = 360  # pixels of a photograph in the page
 

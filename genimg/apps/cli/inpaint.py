@@ -10,7 +10,7 @@ import click
 from genimg.apps.cli.base import account, console, debug_option, device_option, folder_type
 
 MOST = 0.95  # a mask that hides more than this share is taken for an inverted one
-CANDIDATES = 256  # random z of which each picture starts from the best, after the mean where the recipe says so
+CANDIDATES = 256  # random z of which each picture starts from the best, where its first start is no other
 
 
 @click.command()
@@ -71,7 +71,6 @@ def inpaint(
       genimg inpaint digits scans/ --mask centre --out filled/
       genimg inpaint faces photo.jpg --mask hole.png --out filled/
     """
-
     from genimg import data, zoo
     from genimg._base import devices, seeding
     from genimg.apps import console as show
@@ -97,7 +96,7 @@ def inpaint(
         )
     done: list[work.Filled] = []
     unusable: list[work.Unusable] = []
-    how = Search.of(zoo.recipe(model))
+    how = Search.of(zoo.recipe(model)).fitting(G)
     pool = law.sample(max(CANDIDATES, restarts))
     options: dict[str, Any] = {
         "blend": blend, "batch": batch, "restarts": restarts, "keep": [Path(model), Path(source)],

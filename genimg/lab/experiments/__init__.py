@@ -139,7 +139,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "face-encoder",
-            "an encoder that completes faces in the range of the generator, where searches start; weights for the zoo",
+            "an encoder that guesses z from the known pixels of a face, where searches start; weights for the zoo",
             ("face-encoder-",),
             after=("faces",),
         ),
@@ -163,11 +163,11 @@ EXPERIMENTS = {
             "inpainting-table",
             "the talk's two tables of inpainting, and fills that need no generator",
             ("inpaint-", "inpainting-"),
-            after=("digits", "faces", "face-encoder"),
+            after=("digits", "faces"),
         ),
         Experiment(
             "adaptation",
-            "what the search gains where all known pixels count a little, and where the generator adapts to the image",
+            "what a search gains that sees the whole face, keeps near the linear answer, adapts G, or has an encoder",
             ("adapted-",),
             after=("faces", "face-encoder"),
         ),

@@ -1,10 +1,10 @@
 """What the talk's search gains, on the faces of its tables, where all known pixels count a little, where it keeps near
-the best linear answer, and where G adapts.
+the best linear answer, where G adapts, and where an encoder begins.
 
 All were chosen on validation faces, by `inpainting-search`. Networks, faces, masks and the talk's row are those of
-`inpainting-table`; each method is searched anew in one run, so that the differences are between methods and not between
-machines. Beside PSNR stand two numbers that know what photographs look like (`looks`): what gains decibels by being
-smooth loses there.
+`inpainting-table`; each method is searched anew, so that the differences are between methods. (Of the records in the
+book those of the encoder are of a second run, on the same faces and the same kind of machine.) Beside PSNR stand two
+numbers that know what photographs look like (`looks`): what gains decibels by being smooth loses there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from genimg import data, zoo
 from genimg._base import seeding
 from genimg._base.records import Record
-from genimg.lab.experiments import fills, inpainting_table, runner
+from genimg.lab.experiments import face_encoder, fills, inpainting_table, runner
 from genimg.lab.experiments.cells import HOLES, Cell, psnr, score
 from genimg.lab.experiments.inpainting_table import DEVIATIONS, SOURCES
 from genimg.lab.experiments.looks import Looks
@@ -61,16 +61,19 @@ class Study(inpainting_table.Study):
         """By mask: the cells of all methods."""
         (name,) = self.here
         task, weights = self.task(name, seed)
+        path = self.weights(name, seed)
+        how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, task.how)
+        E, digest = face_encoder.here(self.job, task.G, task.y, seed)
         settings = {
             "size": asdict(self.size), "weights": weights, "search": task.how._asdict(),
-            "begun": task.begun and task.begun[1]._asdict(), "far": WIDE.far, "guess": WIDE.guess, "adapt": ADAPT,
+            "encoder": digest, "begun": how._asdict(), "far": WIDE.far, "guess": WIDE.guess, "adapt": ADAPT,
         }  # fmt: skip
         train = data.load(name, "train", size=SOURCES[name].side)
         some = torch.randperm(len(train), generator=seeding.rng(seeding.child(seed, "real")))
         looks = Looks(train.take(some[: REAL * self.size.images]).floats())
         found = {}
         for mask in HOLES:
-            made = partial(cells, task, task.mask(mask), looks)
+            made = partial(cells, task, task.mask(mask), looks, (E, how))
             found[mask] = self.job.part(f"seed {seed}: {mask}", self.job.of(seed) / f"{mask}.json", settings, made)
             found[mask] |= {"settings": settings}
         return found
@@ -105,15 +108,16 @@ class Study(inpainting_table.Study):
         return made
 
 
-def cells(task: Task, mask: Tensor, looks: Looks) -> dict[str, Cell]:
+def cells(
+    task: Task, mask: Tensor, looks: Looks, started_by: tuple[inpaint.Encoder, inpaint.Search]
+) -> dict[str, Cell]:
     """The cells of `METHODS`, and of the truth, which no picture can be expected to beat in KID."""
     steps, batch = task.how.steps, task.size.batch
     loss = inpaint.Loss(task.D, task.y, mask.to(task.y), WIDE)
     near = latents(task.G, task, mask, inpaint.OURS, steps)[:, 0]
     z = latents(task.G, task, mask, WIDE, steps)[:, 0]
     guided = inpaint.guided(task.law)
-    assert task.begun is not None, "the recipe of faces names an encoder"
-    encoder, how = task.begun
+    encoder, how = started_by
     begun = encoder(task.y, mask.to(task.y))
     started = latents(task.G, task, mask, how.formulation, how.steps, start=begun[:, None], lr=how.lr)
     several = latents(task.G, task, mask, guided, steps, task.size.restarts).unbind(1)

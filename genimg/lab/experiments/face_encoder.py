@@ -16,6 +16,7 @@ from genimg import data, zoo
 from genimg._base import devices, seeding
 from genimg._base.errors import UsageError
 from genimg._base.records import Record
+from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import pictures
 from genimg.lab.experiments import faces, runner
@@ -80,10 +81,11 @@ class Study(runner.Study[Size]):
         file = made.save(folder / f"{ENCODER}.safetensors", shape)
         found = {mask: self.reached(made, G, mask) for mask in HOLES}
         told = {
-            "data": f"{size.data} train, {len(self.train)} faces, a little turned, moved, scaled, lighter or darker",
+            "data": f"{size.data} train, {len(self.train)} faces, a little turned, moved, scaled, lighter or darker, "
+            "half of them mirrored, some in grey",
             "steps": size.steps, "seed": seed, "generator": generator, "profile": self.job.profile,
-            "objective": f"error in pixels, {encoder.FEATURES:g} times that in the critic's features, "
-            f"{encoder.CRITIC:g} times the critic's score",
+            "objective": f"{encoder.MISSING:g} times the error in the hole and half of that in the whole, plus "
+            f"{encoder.FEATURES:g} times that in the critic's features, minus {encoder.CRITIC:g} times its score",
             "optimiser": f"Adam, lr {size.lr:g}, falling linearly to 0, batch {size.batch}",
             "psnr": {mask: round(value, 2) for mask, value in found.items()},
             "device": devices.describe(device),
@@ -118,20 +120,23 @@ class Study(runner.Study[Size]):
         }  # fmt: skip
 
 
-def here(job: runner.Job, G: nn.Module, y: Tensor, seed: int) -> inpaint.Encoder:
-    """What this experiment left for this profile and seed, else the zoo's; an untrained one where images are small.
+def here(job: runner.Job, G: nn.Module, y: Tensor, seed: int) -> tuple[inpaint.Encoder, str | None]:
+    """What this experiment left for this profile and seed, else the zoo's, and its SHA-256.
+
+    An untrained one where images are small, to test the machinery.
 
     Raises:
         UsageError: if it was trained with another generator than G.
     """
     if y.shape[-1] != 64:
         small = networks.encoder(int(G.latent), y.shape[-1], y.shape[1] + 1, 8, seed, deviations=False)  # type: ignore[arg-type]
-        return inpaint.Encoder(inpaint.frozen(small.to(job.device)), y[0])
+        return inpaint.Encoder(inpaint.frozen(small.to(job.device)), y[0]), None
     trained = job.out / "face-encoder" / f"{job.profile}-{seed}" / f"{ENCODER}.safetensors"
-    E = inpaint.Encoder.load(trained if trained.is_file() else ENCODER).to(job.device)
+    path = trained if trained.is_file() else zoo.file(ENCODER, "encoder")
+    E = inpaint.Encoder.load(path).to(job.device)
     if not E.fits(G):
         raise UsageError("the encoder was trained with another generator: run `genimg train face-encoder` first")
-    return E
+    return E, sha256(path)
 
 
 def hole(mask: str, side: int, count: int) -> Tensor:

@@ -30,7 +30,7 @@ from genimg._base.records import Record
 from genimg._base.weights import sha256
 from genimg.gan import networks
 from genimg.gan.distributions import Gaussian
-from genimg.lab.experiments import face_encoder, fills, runner
+from genimg.lab.experiments import fills, runner
 from genimg.lab.experiments.cells import HOLES, Cell, best_fill, psnr
 from genimg.lab.experiments.formulations import OWN, TABLE, slug
 from genimg.lab.experiments.searches import LATER_LR, LR, Task, both, extended, filled, reach, search
@@ -98,7 +98,6 @@ EXTENSIONS = {
     "average": "the same searches, the mean of their G(z) before Poisson editing",
     "later": "the lowest of them, then a search in the activations behind the first layer of G",
 }
-FROM_MEAN = 40  # steps of a search that no encoder has begun; chosen on validation faces, see `inpainting_search`
 REACH = "reach"  # the search that sees the hole
 
 
@@ -176,11 +175,8 @@ class Study(runner.Study[Size]):
         pool = latent.sample(size.candidates)
         level = inpaint.critic_level(G, D, latent)
         how = inpaint.Search.of(zoo.recipe(path) if path is not None else {}, inpaint.Search("pool", LR, size.steps))
-        encoder = face_encoder.here(self.job, G, y, seed) if path is None or how.start == "encoder" else None
-        begun = (encoder, how) if encoder else None
-        if path is not None and encoder:  # rows are compared, so none begins where somebody knows faces with holes
-            how = how._replace(start="mean", steps=FROM_MEAN)
-        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, how.first(G), begun)
+        how = how.from_mean()  # rows are compared, so none begins where somebody knows faces with holes
+        task = Task(y.to(device), torch.cat(squares), law, G, D, pool, level, size, how, how.first(G))
         return task, None if path is None else sha256(path)
 
     def measure(self, name: str, seed: int) -> dict[str, Any]:

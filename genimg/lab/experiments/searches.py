@@ -36,10 +36,9 @@ class Task:
     size: Size
     how: inpaint.Search
     first: Tensor | inpaint.Encoder | None  # of `best_starts`
-    begun: tuple[inpaint.Encoder, inpaint.Search] | None  # an encoder, and how to search from there
 
     def starts(self, loss: inpaint.Loss, restarts: int) -> Tensor:
-        """(n, restarts, d): the best of the pool, or where the recipe says and then the best of the pool."""
+        """(n, restarts, d): the best of the pool, or `first` and then the best of the pool."""
         return inpaint.best_starts(self.G, loss, self.pool, restarts, self.first)
 
     def mask(self, name: str) -> Tensor:

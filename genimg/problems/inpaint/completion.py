@@ -79,7 +79,8 @@ def inpaint(
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
         pool: (N, d), where a search may start, on G's device; each image starts from the best of them.
         adapt: steps that the weights of a copy of G take for each image after its search, see `adapted`.
-        search: `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
+        search: `first`, where each search starts in place of the best of the pool, a z (d,) or an `Encoder`;
+            `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
             is the answer; `batch` (64) searches at once; and those of `search_steps`: steps, lr, patience, tolerance,
             amp.
 

@@ -150,7 +150,7 @@ def learn(
     """Trains E to complete pictures with holes by images of G, which stays as it is, like D.
 
     The loss compares G(E(y)) with the whole picture x, most of all where E does not see it, in pixels and, put into
-    the known pixels, in the features of D, and rewards what D takes for real. z may be as long as those of N(0, 1)
+    the known pixels, in the features of D, and rewards what D takes for real. z may be as long as those of N(0, I)
     are, and costs where it is longer. Pixels alone would be led by a blur, the mean of all that may be there.
 
     Args:

@@ -18,6 +18,7 @@ from genimg.problems.inpaint.encoder import Encoder
 from genimg.problems.inpaint.losses import OURS, Formulation, Loss
 
 STEPS = 300  # of a search, at most
+FROM_MEAN = 40  # of one that begins at the mean of all z and not at an encoder's guess; see `inpainting_search`
 POOL = 256  # images generated and compared at once
 BETAS = (0.9, 0.999)  # of Adam
 
@@ -39,17 +40,20 @@ class Search(NamedTuple):
     far: float = 0.0
     encoder: str = ""
 
-    def first(self, G: nn.Module) -> Encoder | Tensor | None:
-        """Where each search starts, for `best_starts`; None where that is the pool.
+    def from_mean(self) -> Search:
+        """The same from the mean of all z, with the steps that this takes, if it starts at an encoder's guess."""
+        return self._replace(start="mean", steps=FROM_MEAN) if self.start == "encoder" else self
 
-        An encoder that was trained with another generator knows nothing of this one, which then starts at the mean.
-        """
-        if self.start == "pool":
-            return None
+    def fitting(self, G: nn.Module) -> Search:
+        """Itself, but `from_mean` if its encoder was trained with another generator, and knows nothing of this one."""
+        return self if self.start != "encoder" or Encoder.load(self.encoder).fits(G) else self.from_mean()
+
+    def first(self, G: nn.Module) -> Encoder | Tensor | None:
+        """Where each search starts, for `best_starts`; None where that is the pool."""
         device = next(G.parameters()).device
-        if self.start == "encoder" and (known := Encoder.load(self.encoder)).fits(G):
-            return known.to(device)
-        return torch.zeros(int(G.latent), device=device)  # type: ignore[arg-type]
+        if self.start == "encoder":
+            return Encoder.load(self.encoder).to(device)
+        return torch.zeros(int(G.latent), device=device) if self.start == "mean" else None  # type: ignore[arg-type]
 
     @property
     def formulation(self) -> Formulation:
@@ -72,7 +76,8 @@ class Search(NamedTuple):
             how = (otherwise or cls())._replace(**given)
             possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool", "encoder")
             numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
-            if possible and numbers and isinstance(how.encoder, str) and how.lr > 0 and how.far >= 0:
+            named = isinstance(how.encoder, str) and (how.start != "encoder" or bool(how.encoder))
+            if possible and numbers and named and how.lr > 0 and how.far >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass
