@@ -94,15 +94,18 @@ def test_what_is_missing_is_not_looked_at():
     assert torch.equal(seen(y, mask)[:, 1:], mask.expand(2, -1, -1, -1))
 
 
-@pytest.mark.parametrize("damage", ["kind", "shape", "mean"])
+@pytest.mark.parametrize("damage", ["kind", "shape", "mean", "words", "huge", "other"])
 def test_another_file_is_refused_in_one_line(tmp_path, damage):
     from genimg._base.weights import read_tensors, write_tensors
 
     G, _ = pair()
     path = untaught(G).save(tmp_path / "e.safetensors", SHAPE)
     tensors, about = read_tensors(path)
+    shapes = {"words": {"latent": "x"}, "huge": {**SHAPE, "latent": 10**15}, "other": {**SHAPE, "latent": 9}}
     if damage == "mean":
         del tensors["mean"]
+    elif damage in shapes:
+        about["shape"] = shapes[damage]
     else:
         del about[damage]
     write_tensors(path, tensors, about)
@@ -151,6 +154,22 @@ def test_varied_images_stay_images(seed, channels, level):
     x = Varied(Flat()).sample(16)
     assert x.shape == (16, channels, 8, 8) and float(x.abs().max()) <= 1
     assert (x - x[:, :, :1, :1]).abs().max() < 1e-5  # what is flat stays flat
+
+
+def test_what_is_drawn_moves_a_little_and_changes_its_lightness():
+    class Dot:
+        rng = gi.rng(1)
+
+        def sample(self, n):
+            x = torch.full((n, 1, 33, 33), -0.5)
+            x[:, :, 15:18, 15:18] = 0.5
+            return x
+
+    x = Varied(Dot()).sample(500)[:, 0]
+    places = x.flatten(1).argmax(1)
+    off = torch.stack([places // 33, places % 33]) - 16
+    assert 0.6 < off.float().std() < 1.2  # 0.05 of half the side is 0.8 pixels; the turn is about the middle
+    assert 0.1 < x[:, 0, 0].std() < 0.3
 
 
 def test_some_are_grey_and_half_are_mirrored():

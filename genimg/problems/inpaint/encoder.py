@@ -78,9 +78,13 @@ class Encoder:
         try:
             if about["kind"] != KIND:
                 raise KeyError(about["kind"])
-            network = networks.encoder(**about["shape"], deviations=False)
+            with torch.device("meta"):  # nothing is taken of the memory before the file has been found to fit
+                draft = networks.encoder(**about["shape"], deviations=False).state_dict()
             mean = tensors.pop("mean").float()
-        except (KeyError, TypeError, UsageError):
+            if {f"E/{name}": value.shape for name, value in draft.items()} != {n: v.shape for n, v in tensors.items()}:
+                raise ValueError("shapes that do not fit")
+            network = networks.encoder(**about["shape"], deviations=False)
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, UsageError):
             raise UsageError(f"{path} is no encoder of genimg; make one with Encoder.save") from None
         load_into(network, tensors, "E/", path)
         return cls(network.eval().requires_grad_(False), mean)
