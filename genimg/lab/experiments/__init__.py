@@ -134,7 +134,7 @@ EXPERIMENTS = {
         ),
         Experiment(
             "face-recipes",
-            "four ways to train a generator of faces, each with half an hour of one core, on validation faces",
+            "four ways to train a generator of faces, each with a quarter of an hour of one core, on validation faces",
             ("face-recipes-",),
         ),
         Experiment(

@@ -64,7 +64,7 @@ WANTED = ("kid", "precision-efflite0", "recall-efflite0", "precision", "recall",
 SIZES = {
     "quick": Size(faces.SIZES["quick"], seconds=0.5, timed=3, reached=2, reach_steps=2, reach_lr=0.03),
     "cpu": Size(
-        replace(faces.SIZES["cpu"], warm=150, start=400), seconds=1800, timed=8, reached=64, reach_steps=150,
+        replace(faces.SIZES["cpu"], warm=75, start=200), seconds=900, timed=8, reached=64, reach_steps=150,
         reach_lr=0.03,
     ),
     "full": Size(faces.SIZES["full"], seconds=36_000, timed=50, reached=500, reach_steps=500, reach_lr=0.03),
