@@ -13,7 +13,8 @@ from torch import nn
 
 import genimg as gi
 from genimg._base.errors import UsageError
-from genimg.problems.inpaint import WIDE, Formulation, Loss, blend, search_steps
+from genimg.problems.inpaint import OURS, Formulation, Loss, blend, search_steps
+from genimg.problems.inpaint.tones import show
 from genimg.widgets import door
 from genimg.widgets.live.encoder import Start
 from genimg.widgets.live.pullback import pullback, traced
@@ -22,7 +23,7 @@ from genimg.widgets.live.search import Search
 MODULE = Path(__file__).parents[1] / "genimg" / "widgets" / "latent_search.js"
 seeds = st.integers(0, 2**31)
 WEIGHTS = {
-    "pixel": WIDE.pixel, "gradient": WIDE.gradient, "prior": WIDE.prior, "far": WIDE.far,
+    "pixel": OURS.pixel, "gradient": OURS.gradient, "prior": OURS.prior, "far": 0.2,
 }  # fmt: skip
 
 LAYERS = {
@@ -42,11 +43,15 @@ LAYERS = {
 
 @pytest.mark.parametrize("preset", gi.inpaint.PRESETS)
 def test_the_start_of_the_page_is_that_of_the_package(preset):
-    E = gi.inpaint.Encoder.load("faces-encoder")
-    y = torch.rand(1, 3, 64, 64, generator=gi.rng(5)) * 2 - 1
+    E, tones = gi.inpaint.Encoder.load("faces-encoder"), gi.inpaint.Tones.of(gi.zoo.load("faces")[0])
+    colour = torch.rand(1, 3, 64, 64, generator=gi.rng(5)) * 2 - 1
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
-    found = Start(E)(mask, y)
-    assert torch.equal(found, E(y, mask)) and torch.equal(found, Start(E)(mask, torch.where(mask == 1, y, 0.9)))
+    for y in (colour, colour[:, :1].expand(-1, 3, -1, -1) / 2):
+        z, seen, *back = Start(E, tones)(mask, y)
+        shown = show(y, mask, tones)
+        assert torch.equal(z, E(shown.y, mask)) and torch.equal(seen, shown.y)
+        assert [float(x) for x in back] == [float(x) for x in shown[1:]] and bool(shown.grey) == (y is not colour)
+        assert torch.equal(z, Start(E, tones)(mask, torch.where(mask == 1, y, 0.9))[0])
 
 
 def close(found, expected, share):
@@ -120,20 +125,14 @@ def test_with_the_shipped_faces_to_float32(preset):
     mask = gi.inpaint.masks.preset(preset, 64, seed=1)
     with torch.no_grad():
         _, loss, slope = Search(G, D)(z, mask, y)
-    expected, gradient = by_autograd(G, D, z, mask, y, **WEIGHTS)
+    expected, gradient = by_autograd(G, D, z, mask, y, **{**WEIGHTS, "far": OURS.far})
     assert torch.allclose(loss, expected, rtol=1e-5)
     close(slope, gradient, 1e-5)
 
 
 def test_the_page_searches_as_the_recipe_of_the_faces_says():
     how = gi.zoo.recipe("faces")["search"]
-    assert how == {
-        "start": "encoder",
-        "encoder": "faces-encoder",
-        "lr": 0.03,
-        "steps": door.STEPS,
-        "far": gi.inpaint.WIDE.far,
-    }
+    assert how == {"start": "encoder", "encoder": "faces-encoder", "lr": 0.03, "steps": door.STEPS}
     source = MODULE.read_text("utf-8")
     assert f"steps = {how['steps']}, lr = {how['lr']}," in source
     assert f'model.get("live"), {how["steps"]}]' in source

@@ -55,6 +55,14 @@ export async function* descend(search, given, { start, steps = 20, lr = 0.03, pa
   }
 }
 
+// x, found for a picture without colour in the tones of the generator, as grey and as light as the picture is; others as they are.
+export function asTaken(x, { grey, gain, shift }) {
+  if (!grey.data[0]) return x;
+  const area = x.length / 3;
+  const light = (i) => 0.299 * x[i] + 0.587 * x[area + i] + 0.114 * x[2 * area + i];
+  return x.map((_, i) => Math.min(1, Math.max(-1, (light(i % area) - shift.data[0]) / gain.data[0])));
+}
+
 export function planes(image, [height, width], channels) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const brush = canvas.getContext("2d", { willReadFrequently: true });
@@ -93,16 +101,16 @@ export async function fillHere(model, url, mask, stopping) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const began = performance.now();
     let [seen, last] = [0, null];
-    const start = (await encoder.run({ mask: known, y })).z.data;
-    for await (last of descend(search, { mask: known, y }, { start, steps })) {
+    const first = await encoder.run({ mask: known, y });
+    for await (last of descend(search, { mask: known, y: { ...y, data: first.shown.data } }, { start: first.z.data, steps })) {
       if (stopping()) break;
       if (performance.now() - seen < 60) continue;
-      answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(last.x, size) }) });
+      answer({ done: last.step, total: steps, note: `loss ${last.loss.toFixed(1)}`, ...(still ? {} : { frame: pictureOf(asTaken(last.x, first), size) }) });
       await new Promise((go) => setTimeout(go)); // the page draws, and reads what the reader does
       seen = performance.now();
     }
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    const raw = last.best.x;
+    const raw = asTaken(last.best.x, first);
     const overlay = raw.map((value, i) => (mask[i % mask.length] ? y.data[i] : value));
     const results = [["raw", raw], ["overlay", overlay], ["Poisson", poisson(y.data, raw, mask, size)]];
     answer({ done: last.step, total: steps, note: `lowest loss ${last.best.loss.toFixed(1)}, after ${seconds} s in this browser` });

@@ -75,7 +75,7 @@ def inpaint(
     from genimg._base import devices, seeding
     from genimg.apps import console as show
     from genimg.gan import distributions
-    from genimg.problems.inpaint import Search, photographs
+    from genimg.problems.inpaint import Search, Tones, photographs
     from genimg.problems.inpaint import files as work
 
     squares = [photographs.read_square(text) for text in crops]
@@ -103,7 +103,7 @@ def inpaint(
         "first": how.first(G),
         "steps": how.steps if steps is None else steps, "lr": how.lr,
         "formulation": how.formulation,
-        "adapt": adapt,
+        "adapt": adapt, "tones": Tones.of(G),
     }  # fmt: skip
     if squares or zoo.recipe(model).get("crop") == "face":
         events = photographs.inpaint_photographs((G, D), files, mask, pool, out, squares=squares, **options)

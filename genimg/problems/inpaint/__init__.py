@@ -31,4 +31,5 @@ from genimg.problems.inpaint.losses import (
 )
 from genimg.problems.inpaint.masks import PRESETS
 from genimg.problems.inpaint.search import Search, SearchStep, best_starts, frozen, search_steps, searches
+from genimg.problems.inpaint.tones import Tones
 from genimg.problems.inpaint.weight import edge_weight, weight

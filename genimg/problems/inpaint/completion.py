@@ -12,6 +12,7 @@ from genimg.numerics import poisson
 from genimg.problems.inpaint.adaptation import adapted
 from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import frozen, searches
+from genimg.problems.inpaint.tones import Tones, show
 
 BLENDS = ("poisson", "overlay", "raw")
 
@@ -68,6 +69,7 @@ def inpaint(
     pool: Tensor,
     formulation: Formulation = Formulation(),  # noqa: B008
     adapt: int = 0,
+    tones: Tones | None = None,
     **search: Any,
 ) -> Inpainted:
     """Completes images y with what G can generate, by the two steps of the talk; Yeh 2017 by another formulation.
@@ -79,6 +81,7 @@ def inpaint(
         mask: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known, 0 = missing.
         pool: (N, d), where a search may start, on G's device; each image starts from the best of them.
         adapt: steps that the weights of a copy of G take for each image after its search, see `adapted`.
+        tones: of G, so that images without colour are searched for among coloured ones, see `tones.show`.
         search: `first`, where each search starts in place of the best of the pool, a z (d,) or an `Encoder`;
             `restarts` (1) searches per image, from the so many best of the pool, of which the one that ends lowest
             is the answer; `batch` (64) searches at once; and those of `search_steps`: steps, lr, patience, tolerance,
@@ -107,13 +110,14 @@ def inpaint(
     """
     device = next(G.parameters()).device
     y, known = y.to(device), checked_mask(mask, y).to(device)
+    shown = show(y, known, tones)
     paths: dict[int, list[Tensor]] = {}  # by the first image of a batch
     last = {}
-    for rows, step in searches(G, D, y, known, pool, formulation, **search):
+    for rows, step in searches(G, D, shown.y, known, pool, formulation, **search):
         paths.setdefault(int(rows[0]), []).append(step.loss)
         last[int(rows[0])] = step
     longest = max(map(len, paths.values()))
     losses = [torch.stack(path + path[-1:] * (longest - len(path))) for path in paths.values()]
     z, lowest = (torch.cat(parts) for parts in zip(*(step.best() for step in last.values()), strict=True))
-    guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
-    return Inpainted(*blend(y, guide, known), z, lowest, torch.cat(losses, dim=1))
+    guide = adapted(G, Loss(frozen(D), shown.y, known, formulation), z, adapt)
+    return Inpainted(*blend(y, shown.back(guide), known), z, lowest, torch.cat(losses, dim=1))

@@ -21,9 +21,9 @@ from genimg.gan import networks
 from genimg.gan.distributions import Distribution, Gaussian
 from genimg.gan.runs import Recipe, Run
 from genimg.problems.inpaint.masks import Holes
+from genimg.problems.inpaint.tones import GREY, lightness
 
 KIND = "genimg encoder"
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue, as in ITU-R BT.601
 MISSING, FEATURES, CRITIC = 4.0, 30.0, 0.3  # weights of the loss, chosen on validation faces, by eye
 
 
@@ -127,8 +127,7 @@ class Varied:
         x = ((1 + 0.15 * normal(n, 1, 1, 1)) * x + 0.12 * normal(n, 1, 1, 1)).clamp(-1, 1)
         if x.shape[1] != len(GREY):
             return x
-        grey = (x * torch.tensor(GREY).to(x)[:, None, None]).sum(1, keepdim=True)
-        return torch.where(coin(0.2)[:, None, None, None], grey, x)
+        return torch.where(coin(0.2)[:, None, None, None], lightness(x), x)
 
 
 class Learned(NamedTuple):

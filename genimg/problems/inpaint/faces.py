@@ -18,6 +18,7 @@ from torch.nn.functional import interpolate
 
 from genimg._base.errors import UsageError, choice
 from genimg.numerics import poisson
+from genimg.problems.inpaint.tones import lightness
 
 if TYPE_CHECKING:
     from skimage.feature import Cascade
@@ -33,7 +34,6 @@ VOTES = 3  # of those sizes must show a face: what is none seldom shows in all
 WINDOW = 24  # pixels, the smallest window of the cascade
 NEIGHBOURS = 4  # windows of one size of the picture that must agree
 OVERLAP = 0.3  # of the smaller box: from here on two boxes are one face
-GREY = (0.299, 0.587, 0.114)  # as Pillow weighs red, green and blue
 
 
 class Square(NamedTuple):
@@ -233,7 +233,7 @@ def put_back(
     rows, columns = box
     image = image.detach().cpu().float()
     if photo.shape[2] != len(image):
-        image = image.expand(3, -1, -1) if len(image) == 1 else (image * torch.tensor(GREY)[:, None, None]).sum(0)[None]
+        image = image.expand(3, -1, -1) if len(image) == 1 else lightness(image[None])[0]
     size = (square.side, square.side)
     whole = np.stack([np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in image.numpy()])
     # A square that reaches beyond the photograph: only what is in it.

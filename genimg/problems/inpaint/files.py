@@ -23,6 +23,7 @@ from genimg.problems.inpaint.completion import BLENDS
 from genimg.problems.inpaint.completion import blend as joined
 from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import STEPS, frozen, searches
+from genimg.problems.inpaint.tones import Tones, show
 
 
 class Searching(NamedTuple):
@@ -129,6 +130,7 @@ def inpaint_files(
     blend: str = "poisson",
     keep: Iterable[Path] = (),
     adapt: int = 0,
+    tones: Tones | None = None,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Completes each file and writes `out`/<name>-inpainted.png, as the model sees it: its size, its channels.
@@ -139,7 +141,7 @@ def inpaint_files(
         networks: G and D, as for `inpaint`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask` and `fit_mask`.
-        pool, formulation, adapt, search: as for `inpaint`; `batch` is of pictures, 16.
+        pool, formulation, adapt, tones, search: as for `inpaint`; `batch` is of pictures, 16.
         out: a folder, made if need be; results of an earlier call are replaced.
         keep: further files that must not be overwritten.
 
@@ -165,12 +167,12 @@ def inpaint_files(
                 ready.append(item)
         if ready:
             y, known = (torch.stack(rows).to(pool) for rows in ([r.pixels for r in ready], [r.mask for r in ready]))
-            found = {}
-            for rows, step in searches(G, D, y, known, pool, formulation, **search):
+            shown, found = show(y, known, tones), {}
+            for rows, step in searches(G, D, shown.y, known, pool, formulation, **search):
                 found[int(rows[0])] = step.best()[0]
                 yield Searching(start * steps + int(rows[0]) * steps + len(rows) * step.step, total)
             z = torch.cat(list(found.values()))
-            guide = adapted(G, Loss(frozen(D), y, known, formulation), z, adapt)
+            guide = shown.back(adapted(G, Loss(frozen(D), shown.y, known, formulation), z, adapt))
             images = dict(zip(("raw", "overlay", "poisson"), joined(y, guide, known), strict=True))[blend]
             for item, image in zip(ready, images, strict=True):
                 try:

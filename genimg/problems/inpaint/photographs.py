@@ -27,6 +27,7 @@ from genimg.problems.inpaint.faces import Bits, Bytes, Square
 from genimg.problems.inpaint.files import Filled, Searching, Unusable, places, shape
 from genimg.problems.inpaint.losses import Formulation, Loss
 from genimg.problems.inpaint.search import STEPS, frozen, searches
+from genimg.problems.inpaint.tones import Tones, show
 
 BY_HAND = (
     "give the square around the face by hand, with --crop LEFT,TOP,SIDE in pixels, twice as wide as the face and with "
@@ -72,6 +73,7 @@ def inpaint_photographs(
     blend: str = "poisson",
     keep: Iterable[Path] = (),
     adapt: int = 0,
+    tones: Tones | None = None,
     **search: Any,
 ) -> Iterator[Searching | Filled | Unusable]:
     """Fills what is missing in the faces of each file and writes `out`/<name>-inpainted.png, of the file's own size.
@@ -80,7 +82,7 @@ def inpaint_photographs(
     turned as their EXIF data says, and keep their colour profile.
 
     Args:
-        networks, pool, out, formulation, blend, keep, adapt, search: as for `inpaint_files`.
+        networks, pool, out, formulation, blend, keep, adapt, tones, search: as for `inpaint_files`.
         files: from `data.picture_files`.
         mask: (1, 1, h, w), see `read_mask`: of the model's size it is laid on every square, of a photograph's size on
             the photograph, and the faces that it touches are filled.
@@ -114,13 +116,13 @@ def inpaint_photographs(
                 torch.stack([one for item in ready for one in getattr(item, name)]).to(pool)
                 for name in ("images", "masks")
             )
-            found = {}
-            for rows, step in searches(G, D, y, known, pool, formulation, **search):
+            shown, found = show(y, known, tones), {}
+            for rows, step in searches(G, D, shown.y, known, pool, formulation, **search):
                 found[int(rows[0])] = step.best()[0]
                 share = (int(rows[0]) + len(rows) * step.step / max(1, steps)) / len(y)
                 yield Searching(start * steps + int(share * len(part) * steps), total)
             z = torch.cat(list(found.values()))
-            filled = list(adapted(G, Loss(D, y, known, formulation), z, adapt).cpu())
+            filled = list(shown.back(adapted(G, Loss(D, shown.y, known, formulation), z, adapt)).cpu())
             for item in ready:
                 mine, filled = filled[: len(item.squares)], filled[len(item.squares) :]
                 result = _guarded(item.path, lambda: _finish(item, mine, targets[item.path], blend))  # noqa: B023

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genimg import zoo
 from genimg._base.seeding import child, rng
 from genimg.numerics.fields import div, grad
-from genimg.problems.inpaint import WIDE, edge_weight, weight
+from genimg.problems.inpaint import OURS, edge_weight, weight
 from genimg.widgets.live.graph import Graph
 from genimg.widgets.live.pullback import traced
 
@@ -57,10 +57,10 @@ class Search(nn.Module):
         self,
         G: nn.Module,
         D: nn.Module,
-        pixel: float = WIDE.pixel,
-        gradient: float = WIDE.gradient,
-        prior: float = WIDE.prior,
-        far: float = WIDE.far,
+        pixel: float = OURS.pixel,
+        gradient: float = OURS.gradient,
+        prior: float = OURS.prior,
+        far: float = OURS.far,
     ) -> None:
         super().__init__()
         self.G, self.D, self.prior = G, D, prior
