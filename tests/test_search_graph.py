@@ -16,6 +16,7 @@ from genimg._base.errors import UsageError
 from genimg.problems.inpaint import OURS, Formulation, Loss, blend, search_steps
 from genimg.problems.inpaint.tones import show
 from genimg.widgets import door
+from genimg.widgets.live import GRAPHS
 from genimg.widgets.live.encoder import Start
 from genimg.widgets.live.pullback import pullback, traced
 from genimg.widgets.live.search import Search
@@ -132,7 +133,13 @@ def test_with_the_shipped_faces_to_float32(preset):
 
 def test_the_page_searches_as_the_recipe_of_the_faces_says():
     how = gi.zoo.recipe("faces")["search"]
-    assert how == {"start": "encoder", "encoder": "faces-encoder", "lr": 0.03, "steps": door.STEPS}
+    assert how == {"start": "encoder", "encoder": "faces-encoder", "lr": 0.03, "steps": door.STEPS, "far": 0.0}
+    module, loss = GRAPHS["search"]().module, gi.inpaint.Search.of({"search": how}).formulation
+    context = module.context
+    assert loss == gi.inpaint.OURS
+    assert (context.pixel, context.gradient, module.prior, context.far) == (
+        loss.pixel, loss.gradient, loss.prior, loss.far,
+    )  # fmt: skip
     source = MODULE.read_text("utf-8")
     assert f"steps = {how['steps']}, lr = {how['lr']}," in source
     assert f'model.get("live"), {how["steps"]}]' in source

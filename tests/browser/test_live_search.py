@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 import genimg as gi
 from genimg.plots import pixels
-from genimg.problems.inpaint import OURS, Encoder, Loss, blend, masks, search_steps
+from genimg.problems.inpaint import Encoder, Loss, blend, masks, search_steps
 from genimg.widgets import MaskPainter
 from genimg.widgets.live import search, site
 from genimg.widgets.wire import cell_of
@@ -148,7 +148,7 @@ def test_a_painted_hole_is_filled_as_the_package_fills_it(show, shot, images):
     begun = Encoder.load("faces-encoder")(images[1:], mask)[0]
     assert (start - begun).norm() < 1e-3 * begun.norm()
 
-    loss = Loss(D, images[1:], mask, OURS)
+    loss = Loss(D, images[1:], mask, gi.inpaint.Search.of(gi.zoo.recipe("faces")).formulation)
     z = start[None].clone().requires_grad_()
     value = loss(G(z), torch.tensor([0]))
     (slope,) = torch.autograd.grad(value.sum(), z)

@@ -278,7 +278,7 @@ def recipe(
     return {
         "data": f"{size.data} train, {len(train)} faces, flipped at random",
         # Chosen on validation faces, see `inpainting_search`.
-        "search": {"start": "encoder", "encoder": "faces-encoder", "steps": 20, "lr": 0.03},
+        "search": {"start": "encoder", "encoder": "faces-encoder", "steps": 20, "lr": 0.03, "far": 0.0},
         "crop": "face",  # photographs are searched for faces, by `genimg.problems.inpaint.photographs`
         "steps": size.steps,
         "seed": seed,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genimg._base.errors import images as checked_images
 from genimg._base.errors import mask as checked_mask
 from genimg.numerics import poisson
 from genimg.problems.inpaint.adaptation import adapted
@@ -19,6 +20,8 @@ BLENDS = ("poisson", "overlay", "raw")
 
 class Inpainted(NamedTuple):
     """Completions of n images, (n, c, h, w) in [-1, 1].
+
+    Where `tones` were given, G(ẑ) is that of a grey image as it was shown, made grey again: see `tones.show`.
 
     Attributes:
         raw: G(ẑ), also where y is known.
@@ -110,6 +113,7 @@ def inpaint(
     """
     device = next(G.parameters()).device
     y, known = y.to(device), checked_mask(mask, y).to(device)
+    checked_images(torch.where(known, y, 0.0), "y")
     shown = show(y, known, tones)
     paths: dict[int, list[Tensor]] = {}  # by the first image of a batch
     last = {}

@@ -30,14 +30,14 @@ class Search(NamedTuple):
         start: "mean", at z = 0, the mean of all z, "pool", at the best of many random z, or "encoder".
         lr: of Adam.
         steps: updates at most.
-        far: of `weight`, for the loss.
+        far: of `weight`, for the loss of the talk; None takes the loss that `Formulation` has by itself.
         encoder: name of an `Encoder` of the zoo, for that start.
     """
 
     start: str = "pool"
     lr: float = 0.1
     steps: int = STEPS
-    far: float = 0.0
+    far: float | None = None
     encoder: str = ""
 
     def from_mean(self) -> Search:
@@ -57,8 +57,8 @@ class Search(NamedTuple):
 
     @property
     def formulation(self) -> Formulation:
-        """The talk's loss with what is said here beside it; `Formulation()` where nothing is."""
-        return replace(OURS, far=self.far) if self.far else Formulation()
+        """The talk's loss, with `far` added to its weight; `Formulation()` where nothing is said of it."""
+        return Formulation() if self.far is None else replace(OURS, far=self.far)
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], otherwise: Search | None = None) -> Search:
@@ -69,15 +69,16 @@ class Search(NamedTuple):
 
         Example:
             >>> Search.of({"search": {"start": "mean", "steps": 40}})
-            Search(start='mean', lr=0.1, steps=40, far=0.0, encoder='')
+            Search(start='mean', lr=0.1, steps=40, far=None, encoder='')
         """
         given = recipe.get("search", {})
         try:
             how = (otherwise or cls())._replace(**given)
             possible = type(how.steps) is int and how.steps >= 0 and how.start in ("mean", "pool", "encoder")
-            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, how.far))
+            far = 0.0 if how.far is None else how.far
+            numbers = all(type(x) in (int, float) and math.isfinite(x) for x in (how.lr, far))
             named = isinstance(how.encoder, str) and (how.start != "encoder" or bool(how.encoder))
-            if possible and numbers and named and how.lr > 0 and how.far >= 0:
+            if possible and numbers and named and how.lr > 0 and far >= 0:
                 return how
         except (TypeError, ValueError, OverflowError):
             pass

@@ -1,12 +1,13 @@
 """Photographs without colour before a generator that has seen coloured ones.
 
-G has no grey faces, so a search for one ends far from any face. Here a grey photograph is shown to it as if it were one
-of its own images, with their contrast and the colour that they have on average where they are so light; what is found
-is made as grey and as light as the photograph is.
+G makes no grey faces, and none that are very dull or dark. Here a grey photograph is shown to it as if it were one of
+its own images: with their contrast, and at each lightness the colour that they have there on average. What is found is
+then made as grey and as light as the photograph.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -59,13 +60,15 @@ class Tones(NamedTuple):
     @classmethod
     @torch.no_grad()
     def of(cls, G: nn.Module) -> Tones | None:
-        """Those of a generator of coloured images; None for another one."""
+        """Those of a generator of coloured images; None for another one, and for one whose images are all even."""
         law = Gaussian(int(G.latent), rng(0))  # type: ignore[arg-type]
-        x = G(law.sample(SAMPLES).to(next(G.parameters())))
+        x = copy.deepcopy(G).eval()(law.sample(SAMPLES).to(next(G.parameters())))
         if x.ndim != 4 or x.shape[1] != len(GREY):
             return None
         light = lightness(x)
         spread = light - light.mean()
+        if light.flatten(1).std(1).mean() < DULLEST:
+            return None
         slope = (spread * x).mean((0, 2, 3)) / spread.square().mean()
         offset = x.mean((0, 2, 3)) - slope * light.mean()
         return cls(light.mean(), light.flatten(1).std(1).mean(), slope[:, None, None], offset[:, None, None])
@@ -74,10 +77,12 @@ class Tones(NamedTuple):
 def show(y: Tensor, known: Tensor, tones: Tones | None) -> Shown:
     """Photographs y (n, c, h, w) as a generator of these tones is to see them; without tones they stay as they are.
 
-    Only known pixels say how light a photograph is and whether it has colours.
+    Only known pixels say how light a photograph is and whether it has colours; they are given the mean and deviation
+    that whole images of the generator have.
 
     Args:
-        known: (n, 1, h, w) or (1, 1, h, w).
+        y: in [-1, 1] where it is known.
+        known: (h, w), (1, 1, h, w) or (n, 1, h, w), 1 = known.
 
     Example:
         >>> red = torch.tensor([0.1, 0, 0])[:, None, None]
@@ -94,6 +99,7 @@ def show(y: Tensor, known: Tensor, tones: Tones | None) -> Shown:
         return Shown(y, one < 0, one, 0 * one)
     known = known.to(y).expand(len(y), 1, -1, -1)
     seen = torch.where(known > 0, y, 0.0)
+    tones = Tones(*(value.to(y) for value in tones))
     light, count = lightness(seen), known.sum((1, 2, 3), keepdim=True).clamp(min=1)
     grey = (seen.amax(1, keepdim=True) - seen.amin(1, keepdim=True)).amax((1, 2, 3), keepdim=True) < COLOURLESS
     mean = light.sum((1, 2, 3), keepdim=True) / count
