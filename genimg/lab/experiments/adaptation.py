@@ -3,7 +3,7 @@ the best linear answer, where G adapts, and where an encoder begins.
 
 All were chosen on validation faces, by `inpainting-search`. Networks, faces, masks and the talk's row are those of
 `inpainting-table`; each method is searched anew, so that the differences are between methods. (Of the records in the
-book those of the encoder are of a second run, on the same faces and the same kind of machine.) Beside PSNR stand two
+book those of the encoder are of later runs, on the same faces and the same kind of machine.) Beside PSNR stand two
 numbers that know what photographs look like (`looks`): what gains decibels by being smooth loses there.
 """
 
